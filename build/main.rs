@@ -1,11 +1,12 @@
-//! Renders the manual, `docs/*.md`, for the program: as the sections of its man pages, and as plain
-//! text for a terminal.
+//! Passes the commit to the compiler, and renders the manual, `docs/*.md`, for the program: as the
+//! sections of its man pages, and as plain text for a terminal.
 //!
 //! This happens at build time, so that the program holds no Markdown parser: pulldown-cmark with
 //! its table of HTML's entities would be larger than all pages. The pages are deflated, since the
 //! program inflates other files anyway. The library alone has no manual, and needs no crate for
 //! this.
 
+mod commit;
 #[cfg(feature = "cli")]
 mod markdown;
 #[cfg(feature = "cli")]
@@ -18,6 +19,7 @@ mod text;
 
 fn main() {
     println!("cargo::rerun-if-changed=build");
+    commit::pass();
     #[cfg(feature = "cli")]
     write_manual();
 }

@@ -113,6 +113,7 @@ impl Ready {
                 eio_ends: route.is_pty,
                 echo: route.is_pty.then_some(echo),
                 keep_screen: route.is_pty,
+                progress: None,
             };
             Stream::start(route, Redactor::new(Arc::clone(set)).mask_partial(mask_partial), options)
         };

@@ -22,7 +22,7 @@ use super::run::RunArgs;
 use super::scrub::ScrubArgs;
 use super::secret::SecretCommand;
 use super::sidecar::SidecarArgs;
-use super::usage;
+use super::{stdio, usage, version};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
 #[derive(Debug, Parser)]
@@ -30,6 +30,7 @@ use super::usage;
     name = "hushlog",
     bin_name = "hushlog",
     version,
+    long_version = version::long(),
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
 )]
@@ -118,7 +119,7 @@ pub(crate) enum Parsed {
     Show(String),
 }
 
-/// Parses the command line. An error repeats nothing from it.
+/// Parses the command line. An error repeats no value from it.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Failure> {
     let words: Vec<OsString> = words.collect();
     match Arguments::try_parse_from(&words) {
@@ -126,10 +127,11 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Fai
             args.check_names()?;
             Ok(Parsed::Args(Box::new(args)))
         }
-        Err(error) if !error.use_stderr() => Ok(Parsed::Show(error.render().to_string())),
-        Err(_) if words.get(1).is_some_and(|word| word == "run") && words.iter().all(|word| word != "--") => {
-            Err(Failure::config("a command is missing after --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))
+        Err(error) if !error.use_stderr() => {
+            let text = error.render();
+            let is_coloured = stdio::stdout_has_colours();
+            Ok(Parsed::Show(if is_coloured { text.ansi().to_string() } else { text.to_string() }))
         }
-        Err(error) => Err(usage::failure(&error, &program())),
+        Err(error) => Err(usage::failure(&error, &words, &program())),
     }
 }

@@ -70,8 +70,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         return canary::run(args.socket.as_deref(), &args.names, args.through, args.quiet);
     }
     // An unknown name is an answer here, not an error.
-    let without_source = args.sources.spec().is_empty() && !args.names.is_empty();
-    let mut sources = args.sources.spec();
+    let mut sources = args.sources.spec()?;
+    let without_source = sources.is_empty() && !args.names.is_empty();
     sources.allow_empty |= without_source;
     let sourced = source::load_all(&sources, true)?.secrets;
     let questions = match args.names.is_empty() {

@@ -1,18 +1,20 @@
-//! `hushlog [filter]`: standard input to standard output, with every secret masked.
+//! `hushlog [filter] [FILE]...`: standard input or files to standard output, with every secret
+//! masked.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use hushlog::Redactor;
-use hushlog::io::{PumpError, PumpOptions, pump};
+use hushlog::io::{PumpError, PumpOptions};
 
 use super::exit::{self, Exit};
+use super::input::{FilterInput, InputError};
 use super::masking::{self, OptionArgs};
 use super::message::{self, Failure, reason};
 use super::output::Inputs;
+use super::progress::StreamProgress;
 use super::protocol::{self, Protocol};
 use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
@@ -21,17 +23,26 @@ use super::{harden, stdio};
 /// Arguments of `filter`.
 #[derive(Debug, Args)]
 pub(crate) struct FilterArgs {
+    /// Files to read in turn, as cat does; - is standard input, the default
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+
+    /// Show the bytes read, the rate and the number of masks so far, if standard error is a
+    /// terminal
+    #[arg(long, overrides_with = "progress", help_heading = "Masking and output")]
+    pub(crate) progress: bool,
 
     /// Answer a log shipper line by line, instead of copying
     ///
     /// For rsyslog's mmexternal, which sends each message to a helper: `rsyslog-mmexternal` for the
     /// text of the message, `rsyslog-mmexternal-fulljson` for the whole message, with
     /// interface.input="fulljson". The manual has the configuration.
-    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "release", help_heading = "Masking and output")]
+    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with_all = ["release", "files", "progress"], help_heading = "Masking and output")]
     pub(crate) protocol: Option<Protocol>,
 
     /// Set $!hushlog to "clean" in each answered message, so that a rule of rsyslog can stop all
@@ -42,15 +53,15 @@ pub(crate) struct FilterArgs {
     pub(crate) mark: bool,
 }
 
-/// Runs the filter to the end of its input.
-pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
-    let FilterArgs { sources, options, protocol, mark } = args;
-    stdio::check()?;
-    stdio::check_apart()?;
+/// Runs the filter to the end of its input. `commands` are the names of the program's commands.
+pub(crate) fn run(args: &FilterArgs, commands: &[&str]) -> Result<Exit, Failure> {
+    let FilterArgs { files, sources, options, progress, protocol, mark } = args;
+    stdio::check_output()?;
+    let input = FilterInput::find(files, commands)?;
     if protocol.is_some() {
         protocol::mute_if_shared();
     }
-    let target = Target::new(options.report.as_deref(), || Inputs::new(sources))?;
+    let target = Target::of_stream(options.report.as_deref(), || Ok(Inputs::new(sources)?.and(files)))?;
     let secrets = source::load(sources, options.quiet)?;
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
@@ -63,12 +74,19 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
         Some(protocol) => {
             let (counted, talked) = protocol::run(*protocol, *mark, &set, redactor);
             redactor = counted;
-            talked
+            talked.map_err(|error| InputError { error, name: "the input".to_owned() })
         }
         None => {
+            if files.is_empty() && !options.quiet && stdio::stdin_is_terminal() && stdio::stderr_is_terminal() {
+                message::note("reading what is typed here, up to Ctrl-D");
+            }
             let mut pumping = PumpOptions::default();
             pumping.release = options.release.into();
-            pump(io::stdin().as_fd(), io::stdout().as_fd(), &mut redactor, &pumping)
+            let progress = progress.then(|| StreamProgress::start(input.size)).flatten();
+            pumping.progress = progress.as_ref().map(StreamProgress::counts);
+            let pumped = input.pump(&mut redactor, &pumping);
+            progress.into_iter().for_each(StreamProgress::end);
+            pumped
         }
     };
     harden::fail_point("report", set.expose().next().unwrap_or_default());
@@ -81,11 +99,11 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
             message::summary(&tally.line());
         }
     }
-    match pumped {
-        Ok(_) => Ok(Exit::Done),
-        Err(PumpError::OutputClosed) => exit::by_broken_pipe(),
-        Err(PumpError::Input(error)) => Err(Failure::io(format!("cannot read the input: {}", reason(&error)))),
-        Err(PumpError::Output(error)) => Err(Failure::io(format!("cannot write the output: {}", reason(&error)))),
-        Err(error) => Err(Failure::io(error.to_string())),
+    let Err(InputError { error, name }) = pumped else { return Ok(Exit::Done) };
+    match error {
+        PumpError::OutputClosed => exit::by_broken_pipe(),
+        PumpError::Input(error) => Err(Failure::io(format!("cannot read {name}: {}", reason(&error)))),
+        PumpError::Output(error) => Err(Failure::io(format!("cannot write the output: {}", reason(&error)))),
+        error => Err(Failure::io(error.to_string())),
     }
 }

@@ -168,7 +168,7 @@ fn command(boot: &BootCommand<'_>, root: &Root) -> Result<Vec<String>, Failure> 
         )
         .into());
     }
-    let sources = pinned(with_settings(boot.sources.spec(), root)?, root, boot.quiet)?;
+    let sources = pinned(with_settings(boot.sources.spec()?, root)?, root, boot.quiet)?;
     for (item, path) in sources.paths() {
         if !path.is_absolute() {
             let text = format!("{} must be an absolute path", item.name(Interface::CommandLine));

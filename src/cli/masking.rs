@@ -11,6 +11,7 @@ use hushlog::redact::secret::VALUE_LEN_MIN;
 use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
 
 use super::message::{self, Failure, warning};
+use super::usage::nearest;
 
 /// Values of this total length need far fewer needles than a set may have.
 const SURE_LEN_MAX: usize = 64 << 10;
@@ -99,6 +100,15 @@ pub(crate) fn needle_set(
     Ok(set)
 }
 
+/// Warns about a placeholder of a mask that looks like a mistyped {name}.
+fn warn_of_placeholder(mask: &str) {
+    let words = mask.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(word, _)| word);
+    let is_mistyped = |word: &&str| *word != "name" && nearest(&word.to_lowercase(), ["name"].into_iter()).is_some();
+    if words.into_iter().any(|word| is_mistyped(&word)) {
+        warning("the mask has a placeholder that does not exist, and stays as it is; the name of a secret is {name}");
+    }
+}
+
 /// Whether [`needle_set`] is certain to succeed: the secrets are few, one of them is masked, and
 /// the mask is the default. If that collides, a mask replaces it that shares no byte with needles
 /// of ASCII. Values that decode to other bytes may yield needles with such bytes.
@@ -114,6 +124,11 @@ pub(crate) fn cannot_fail(secrets: &[Secret], options: &OptionArgs) -> bool {
 
 fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Failure> {
     let mask = options.mask_char.map(Mask::Char).or_else(|| options.mask.clone().map(Mask::Template));
+    if !options.quiet
+        && let Some(mask) = &options.mask
+    {
+        warn_of_placeholder(mask);
+    }
     let mut builder = NeedleSet::builder().encodings(!options.no_encodings);
     if let Some(mask) = mask {
         builder = builder.mask(mask);

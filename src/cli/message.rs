@@ -169,6 +169,15 @@ pub(crate) fn typed(word: &str) -> Option<String> {
     (hushlog::registry::may_be_repeated(word) && !hides(word)).then(|| text::shown(word.as_bytes()))
 }
 
+/// A path that the user typed, if a message may repeat it: it exists, or cannot be a secret given
+/// by mistake.
+pub(crate) fn typed_path(path: &Path) -> Option<String> {
+    match path.symlink_metadata() {
+        Ok(_) => Some(path_text(path)),
+        Err(_) => path.to_str().and_then(typed),
+    }
+}
+
 /// Reports the reason that the program ends.
 pub(crate) fn error(failure: &Failure) {
     release();

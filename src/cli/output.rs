@@ -11,7 +11,7 @@ use hushlog::sys::file::FileId;
 use hushlog::sys::output::{Output, is_link_refused};
 use rustix::fs::{FileType, fstat, stat};
 
-use super::message::{Failure, reason};
+use super::message::{Failure, path_text, reason};
 use super::source::SourceArgs;
 use super::stdio;
 
@@ -31,7 +31,7 @@ impl Inputs {
     /// The files of these sources, the usual key files, and standard input. None of them is opened.
     pub(crate) fn new(sources: &SourceArgs) -> Result<Inputs, Failure> {
         let mut inputs = Inputs { files: Vec::new(), values: Vec::new() };
-        for (item, path) in sources.spec().paths() {
+        for (item, path) in sources.spec()?.paths() {
             inputs.add(path, &format!("a file of {}", item.name(Interface::CommandLine)), DEPTH_MAX);
         }
         for variable in [setting::REGISTRY, setting::IDENTITY, setting::SIGN] {
@@ -46,12 +46,10 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// Adds files to scrub, by their names in messages.
+    /// Adds files to read or to scrub.
     pub(crate) fn and(mut self, paths: &[PathBuf]) -> Inputs {
-        for (number, path) in (1..).zip(paths) {
-            if fs::metadata(path).is_ok_and(|found| found.is_file()) {
-                self.add(path, &format!("path number {number}"), 0);
-            }
+        for path in paths.iter().filter(|path| fs::metadata(path).is_ok_and(|found| found.is_file())) {
+            self.add(path, &path_text(path), 0);
         }
         self
     }
@@ -131,14 +129,15 @@ pub(crate) fn refuse_within(
     recursive: bool,
 ) -> Result<(), Failure> {
     let (Some(path), true) = (output.path(), output.file().is_some()) else { return Ok(()) };
-    for (number, directory) in (1..).zip(directories) {
+    for directory in directories {
         let Ok(id) = stat(directory).map(|found| FileId::from(&found)) else { continue };
         let holds = |parent: &&Path| stat(*parent).is_ok_and(|found| FileId::from(&found) == id);
         let parents = path.ancestors().skip(1).take(if recursive { usize::MAX } else { 1 });
         let Some(parent) = parents.into_iter().find(holds) else { continue };
         let below = path.strip_prefix(parent).unwrap_or(&path);
         if is_wanted(below) && !is_report(&path) {
-            let text = format!("cannot write the file of --report: it is one of the files in path number {number}");
+            let directory = path_text(directory);
+            let text = format!("cannot write the file of --report: it is one of the files in {directory}");
             return Err(Failure::config(text).hint("no input was read; choose a file elsewhere"));
         }
     }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::exit::Exit;
 use super::message::{self, Failure, path_text};
+use super::progress;
 use super::prompt::Hidden;
 use super::stdio;
 
@@ -167,7 +168,8 @@ pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, SourceEr
 /// Asks the terminal for the passphrase of the identity in this file.
 pub(crate) fn ask_passphrase(path: &Path) -> Result<Zeroizing<String>, Error> {
     let prompt = message::shown(&format!("Passphrase of {}: ", show(path)));
-    let typed = Hidden::begin().and_then(|terminal| terminal.ask(&prompt)).map_err(|_| Error::NoPassphrase)?;
+    let ask = || Hidden::begin().and_then(|terminal| terminal.ask(&prompt));
+    let typed = progress::paused(ask).map_err(|_| Error::NoPassphrase)?;
     // A passphrase that is not UTF-8 is one that age refuses, so it is wrong.
     String::from_utf8(typed.to_vec()).map(Zeroizing::new).map_err(|_| Error::Passphrase)
 }

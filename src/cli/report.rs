@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::message::{self, Failure, reason};
 use super::output::{self, Inputs};
+use super::progress::size_text;
 
 /// The version of the report's format.
 const VERSION: u32 = 2;
@@ -52,7 +53,7 @@ impl Tally {
         let names: Vec<String> = found.iter().map(|(count, name)| format!("{name} {count}")).collect();
         let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
         let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
-        let bytes = self.bytes_in.map_or_else(String::new, |bytes| format!("; {bytes} bytes in"));
+        let bytes = self.bytes_in.map_or_else(String::new, |bytes| format!("; {} in", size_text(bytes)));
         format!("masked {places}{names}{bytes}")
     }
 
@@ -92,11 +93,25 @@ pub(crate) struct Target(Output);
 
 impl Target {
     /// Fails, before any input is read, if the report is not writable, or would replace an input.
+    /// The path - is standard output.
     pub(crate) fn new(
         path: Option<&Path>,
         inputs: impl FnOnce() -> Result<Inputs, Failure>,
     ) -> Result<Option<Target>, Failure> {
+        let path = path.map(|path| if path == Path::new("-") { Path::new("/dev/stdout") } else { path });
         path.map(|path| output::named("--report", path, inputs()?).map(Target)).transpose()
+    }
+
+    /// The same for commands whose standard output is the stream itself.
+    pub(crate) fn of_stream(
+        path: Option<&Path>,
+        inputs: impl FnOnce() -> Result<Inputs, Failure>,
+    ) -> Result<Option<Target>, Failure> {
+        if path == Some(Path::new("-")) {
+            let text = "--report - is standard output, which has the masked text";
+            return Err(Failure::config(text).hint("--report /dev/stderr, or a file; ./- is a file of that name"));
+        }
+        Target::new(path, inputs)
     }
 
     /// The output at the path.

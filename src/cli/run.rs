@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 
 use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};
-use super::message::{Failure, reason};
+use super::message::{self, Failure, reason};
 use super::output::Inputs;
 use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
@@ -36,16 +37,17 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     pub(crate) kill_after: u32,
 
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    /// The command and its arguments; `--` before it is optional
+    #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
 }
 
 /// Runs the command to its end, and ends with its status.
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let RunArgs { sources, options, kill_after, command } = args;
-    let target = Target::new(options.report.as_deref(), || Inputs::new(&sources))?;
-    let loaded = source::load_all(&sources.spec(), options.quiet)?;
+    let target = Target::of_stream(options.report.as_deref(), || Inputs::new(&sources))?;
+    let typed = command.first().map(PathBuf::from);
+    let loaded = load(&sources, options.quiet, &command)?;
     let environment = environment(&loaded)?;
     let program = Program { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
     program.environment.check(&program.arguments).map_err(refused)?;
@@ -66,13 +68,28 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     harden::fail_point("run", set.expose().next().unwrap_or_default());
     let outcome = running.end();
     let reported = target.map_or(Ok(()), |target| target.write(&tally(&names, &set, &outcome.outputs)));
-    end(outcome, reported)
+    let shown = typed.and_then(|program| message::typed_path(&program));
+    end(outcome, reported, shown.as_deref().unwrap_or("the command"))
+}
+
+/// Reads the sources. Those after the command are its own arguments.
+fn load(sources: &SourceArgs, quiet: bool, command: &[OsString]) -> Result<Loaded, Failure> {
+    const SOURCES: [&str; 5] = ["--env", "--dotenv", "--secret-file", "--registry", "--session"];
+    let spec = sources.spec()?;
+    source::load_all(&spec, quiet).map_err(|error| {
+        let failure = Failure::from(error);
+        let misplaced = SOURCES.iter().find(|option| spec.is_empty() && command.iter().any(|word| word == **option));
+        match misplaced {
+            Some(option) => failure.hint(format!("{option} is an argument of the command; put it before the command")),
+            None => failure,
+        }
+    })
 }
 
 /// Ends as the child did, unless a part of its output is missing.
-fn end(outcome: Completion, reported: Result<(), Failure>) -> Result<Exit, Failure> {
+fn end(outcome: Completion, reported: Result<(), Failure>, program: &str) -> Result<Exit, Failure> {
     if let Status::Failed(error) = outcome.status {
-        return Err(not_run(error));
+        return Err(not_run(error, program));
     }
     for stream in &outcome.outputs {
         match &stream.result {
@@ -119,13 +136,13 @@ fn cannot_start(error: &std::io::Error) -> Failure {
 }
 
 /// The child's exec failed.
-fn not_run(error: i32) -> Failure {
+fn not_run(error: i32, program: &str) -> Failure {
     let error = Errno::from_raw_os_error(error);
-    let text = format!("cannot run the command: {}", reason(&error.into()));
+    let text = format!("cannot run {program}: {}", reason(&error.into()));
     match error {
         Errno::NOENT | Errno::NOTDIR => Failure::config(text)
             .ends(Exit::NotFound)
-            .hint("give a program and its arguments after --; aliases and builtins of a shell need sh -c"),
+            .hint("it is neither a file nor in PATH; aliases and builtins of a shell need sh -c"),
         _ => Failure::config(text).ends(Exit::NotExecutable),
     }
 }

@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use glob::Pattern;
-use hushlog::scrub::{Action, Findings, Outcome, Scrubber, Tree, is_wanted};
+use hushlog::scrub::{Action, Outcome, Scrubber, Tree, is_wanted};
 use hushlog::sys::sources::Sources;
 use hushlog::{NeedleSet, Overlay};
 
 use super::exit::Exit;
 use super::harden;
 use super::masking::{self, OptionArgs};
-use super::message::{self, Failure, path_text, reason};
+use super::message::{self, Failure, reason, typed_path};
 use super::output::{self, Inputs};
 use super::progress::Progress;
 use super::report::Target;
-use super::scrub_report::{SOURCE, ScrubReport};
+use super::scrub_report::ScrubReport;
 use super::source::{self, SourceArgs};
 use hushlog::sys::mutex::lock;
 
@@ -111,19 +111,17 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let scrubber = scrubber.threads(threads).mask_partial(!options.keep_partial).leave(kept);
     let progress = Progress::start(paths, what.recursive, &scrubber, options.quiet);
     let report = Mutex::new(ScrubReport::new(action));
-    let tell = |path: &Path, outcome: Outcome| {
-        progress.aside(|| say(path, &outcome, action, options.quiet));
-        lock(&report).add(path, outcome);
-    };
+    let tell = |path: &Path, outcome: Outcome| lock(&report).add(path, outcome);
     let is_wanted = |path: &Path| wanted.wants(path);
     {
         let WhatArgs { recursive, hard_links, rewrite, binary, .. } = *what;
         let (scrubber, wanted, tell) = (&scrubber, &is_wanted, &tell);
         Tree { scrubber, recursive, hard_links, rewrite, binary, threads, wanted, tell }.scrub_all(paths);
     }
-    progress.end();
+    drop(progress);
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.sort();
+    report.say(options.quiet);
     if let Some(target) = target {
         target.write_json(report.json(&set))?;
     }
@@ -160,12 +158,13 @@ fn refuse_what_does_not_fit(what: &WhatArgs, options: &OptionArgs) -> Result<(),
     Ok(())
 }
 
-/// Fails, before anything is read, on a path that does not exist. The message omits the path, which
-/// may be a secret given by mistake.
+/// Fails, before anything is read, on a path that does not exist. The message has the path unless
+/// it may be a secret given by mistake.
 fn there(paths: &[PathBuf]) -> Result<(), Failure> {
     for (number, path) in (1..).zip(paths) {
         fs::symlink_metadata(path).map_err(|error| {
-            Failure::config(format!("cannot find path number {number}: {}", reason(&error)))
+            let shown = typed_path(path).unwrap_or_else(|| format!("path number {number}"));
+            Failure::config(format!("cannot find {shown}: {}", reason(&error)))
                 .hint("no file was touched; secrets are never given on the command line")
         })?;
     }
@@ -187,7 +186,8 @@ impl Wanted {
         let compile = |option: &str, globs: &[String]| -> Result<Vec<Pattern>, Failure> {
             let all = (1..).zip(globs).map(|(number, glob)| {
                 Pattern::new(glob).map_err(|_| {
-                    Failure::config(format!("{option} number {number} is not a valid pattern"))
+                    let number = if globs.len() > 1 { format!(" number {number}") } else { String::new() };
+                    Failure::config(format!("{option}{number} is not a valid pattern"))
                         .hint("a pattern is matched against file names, for example '*.log'")
                 })
             });
@@ -198,46 +198,5 @@ impl Wanted {
 
     fn wants(&self, path: &Path) -> bool {
         is_wanted(&self.include, &self.exclude, path)
-    }
-}
-
-/// The count for each secret.
-fn names(findings: &Findings) -> String {
-    let names = super::scrub_report::by_name(findings);
-    names.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<String>>().join(", ")
-}
-
-/// Reports a file's outcome, if it is worth a message.
-fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
-    let path = path_text(path);
-    match outcome {
-        Outcome::Failed(error) => {
-            let text = error.to_string();
-            message::warning(&format!("failed: {path}: {}", message::plain_reason(&text)));
-        }
-        Outcome::NotSearched(why) => message::warning(&format!("not searched: {path}: {why}")),
-        Outcome::Left { why, findings } if findings.count() == 0 => {
-            message::warning(&format!("not searched: {path}: {why}"));
-        }
-        Outcome::Left { why, findings } => {
-            let names = names(findings);
-            message::warning(&format!("not searched: {path}: {why}; it contains secrets, which stay ({names})"));
-        }
-        Outcome::Searched(findings) => {
-            if let Some(why) = findings.doubt {
-                message::warning(&format!("doubtful: {path}: {why}; searched as text"));
-            }
-            if findings.partial_left {
-                message::warning(&format!(
-                    "the file is being written to, and ends in the beginning of a secret: {path}"
-                ));
-            }
-            if findings.count() > 0 && !quiet {
-                let did = if action == Action::Mask { "masked" } else { "found" };
-                message::summary(&format!("{did} {} in {path} ({})", findings.count(), names(findings)));
-            }
-        }
-        Outcome::Source => message::warning(&format!("left alone: {path}: {SOURCE}")),
-        Outcome::Skipped(_) => {}
     }
 }

@@ -10,13 +10,17 @@ use hushlog::NeedleSet;
 use hushlog::scrub::{Action, Findings, Outcome};
 use serde_json::{Value, json};
 
-use super::message::{hides, path_text, plain_reason};
+use super::message::{self, hides, path_text, plain_reason};
+use super::progress::size_text;
 use super::report;
 
 /// The version of the report's format.
 const VERSION: u32 = 1;
 /// The reason that a source file is left alone.
 pub(crate) const SOURCE: &str = "it is a source of the secrets";
+
+/// The maximum number of files in one message.
+const LISTED_MAX: usize = 10;
 
 /// The outcomes of a run. Clean files are only counted.
 pub(crate) struct ScrubReport {
@@ -84,7 +88,7 @@ impl ScrubReport {
         let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let files = self.findings().filter(|findings| findings.count() > 0).count() as u64;
         let mut line = format!("{did} {} in {}", many(self.found(), "place"), many(files, "file"));
-        line += &format!("; searched {}, {} bytes", many(self.searched, "file"), self.bytes);
+        line += &format!("; searched {}, {}", many(self.searched, "file"), size_text(self.bytes));
         let others = [
             (self.count(|outcome| matches!(outcome, Outcome::NotSearched(_) | Outcome::Left { .. })), "not searched"),
             (self.count(|outcome| matches!(outcome, Outcome::Failed(_))), "failed"),
@@ -95,6 +99,32 @@ impl ScrubReport {
             line += &format!("; {count} {what}");
         }
         line
+    }
+
+    /// Writes the messages about single files, in the order of their paths. Files without findings
+    /// that have the same warning share one message.
+    pub(crate) fn say(&self, quiet: bool) {
+        let did = if self.action == Action::Mask { "masked" } else { "found" };
+        let mut warnings: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
+        for (path, outcome) in &self.files {
+            let shown = path_text(path);
+            match outcome {
+                Outcome::Searched(findings) if findings.count() > 0 && !quiet => {
+                    message::summary(&format!("{did} {} in {shown} ({})", findings.count(), names(findings)));
+                }
+                Outcome::Left { why, findings } if findings.count() > 0 => {
+                    let secrets = format!("it contains secrets, which stay ({})", names(findings));
+                    message::warning(&format!("not searched: {shown}: {why}; {secrets}"));
+                }
+                _ => {}
+            }
+            for warning in warnings_about(outcome) {
+                warnings.entry(warning).or_default().push(shown.clone());
+            }
+        }
+        for ((kind, why), paths) in warnings {
+            message::warning(&format!("{kind}: {}: {why}", listed(&paths)));
+        }
     }
 
     /// JSON for programs.
@@ -112,8 +142,39 @@ impl ScrubReport {
     }
 }
 
+/// The warnings about a file that do not name its secrets: their kind and reason.
+fn warnings_about(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    match outcome {
+        Outcome::Failed(error) => vec![("failed", plain_reason(&error.to_string()))],
+        Outcome::NotSearched(why) => vec![("not searched", why.clone())],
+        Outcome::Left { why, findings } if findings.count() == 0 => vec![("not searched", why.clone())],
+        Outcome::Searched(findings) => {
+            let doubt = findings.doubt.map(|why| ("doubtful", format!("{why}; searched as text")));
+            let partial =
+                findings.partial_left.then(|| ("still written to", "it ends in the beginning of a secret".to_owned()));
+            doubt.into_iter().chain(partial).collect()
+        }
+        Outcome::Source => vec![("left alone", SOURCE.to_owned())],
+        Outcome::Left { .. } | Outcome::Skipped(_) => Vec::new(),
+    }
+}
+
+/// The first of these paths, and the number of the others.
+fn listed(paths: &[String]) -> String {
+    let shown = paths[..paths.len().min(LISTED_MAX)].join(", ");
+    match paths.len().saturating_sub(LISTED_MAX) {
+        0 => shown,
+        others => format!("{shown} and {others} more, which --report lists"),
+    }
+}
+
+/// The count for each secret, as text.
+fn names(findings: &Findings) -> String {
+    by_name(findings).iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<String>>().join(", ")
+}
+
 /// The count for each secret.
-pub(crate) fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
+fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
     let mut counts = BTreeMap::new();
     findings.places.iter().for_each(|((name, _), places)| *counts.entry(name.as_str()).or_default() += places.count);
     counts

@@ -10,9 +10,12 @@ use clap::Args;
 use hushlog::Secret;
 use hushlog::registry::Error;
 use hushlog::source::registry::{identity_of_machine, of_machine};
-use hushlog::source::{Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec, Sourced};
+use hushlog::source::{
+    Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec, Sourced, setting,
+};
 
 use super::message::{self, Failure, note, warning};
+use super::progress::waiting;
 use super::registry::ask_passphrase;
 
 /// Where the secrets come from. Never the command line itself: it is shown to every user of the
@@ -25,7 +28,8 @@ pub(crate) struct SourceArgs {
     /// Patterns support `*`, `?` and `[...]`, and are case-sensitive. A pattern that matches no
     /// variable with a value is an error. May be repeated, like --dotenv and --secret-file. Without
     /// any source, hushlog masks the secrets exported by this machine's session; without a session,
-    /// the variables with well-known names, which it then lists on standard error.
+    /// those of the registry that HUSHLOG_REGISTRY names; without that, the variables with
+    /// well-known names, which it then lists on standard error.
     #[arg(long, value_name = "GLOB")]
     pub(crate) env: Vec<OsString>,
 
@@ -49,7 +53,8 @@ pub(crate) struct SourceArgs {
     ///
     /// A member's identity opens all shared secrets and those private to that member. If any of
     /// them cannot be opened, the program ends before it reads any input. The identity itself is
-    /// masked too, and so is the default signing key if there is one.
+    /// masked too, and so is the default signing key if there is one. Without any source
+    /// and without a session, the registry that HUSHLOG_REGISTRY names is the source.
     #[arg(long, value_name = "FILE")]
     pub(crate) registry: Option<PathBuf>,
 
@@ -58,21 +63,21 @@ pub(crate) struct SourceArgs {
     ///
     /// A file as `hushlog keygen` and `age-keygen` write it, readable only by its owner. If a
     /// passphrase protects it, the terminal asks for the passphrase.
-    #[arg(long, value_name = "FILE", requires = "registry")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
 
     /// The member to act as, if the identity belongs to several
-    #[arg(long = "as", value_name = "MEMBER", requires = "registry")]
+    #[arg(long = "as", value_name = "MEMBER")]
     pub(crate) member: Option<String>,
 
     /// Require that the registry is signed with this public key, or has this id; may be repeated
     /// [default: $HUSHLOG_TRUST]
-    #[arg(long, value_name = "KEY", requires = "registry")]
+    #[arg(long, value_name = "KEY")]
     pub(crate) trust: Vec<String>,
 
     /// Also set the plain defaults of this environment of the registry, in commands that set
     /// variables
-    #[arg(long, value_name = "NAME", requires = "registry")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
 
     /// Mask the secrets exported by `hushlog boot` since the machine started
@@ -89,13 +94,24 @@ pub(crate) struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// Returns the sources that the options name.
-    pub(crate) fn spec(&self) -> SourceSpec {
-        SourceSpec {
+    /// Returns the sources that the options name. Options about a registry are about the one that
+    /// HUSHLOG_REGISTRY names, if none is named here.
+    pub(crate) fn spec(&self) -> Result<SourceSpec, Failure> {
+        let mut registry = self.registry.clone();
+        if registry.is_none()
+            && let Some(option) = self.registry_option()
+        {
+            registry = setting::path(setting::REGISTRY)?;
+            if registry.is_none() {
+                return Err(Failure::config(format!("{option} needs --registry"))
+                    .hint("or set HUSHLOG_REGISTRY to the file of the registry"));
+            }
+        }
+        Ok(SourceSpec {
             env: self.env.clone(),
             dotenv: self.dotenv.clone(),
             secret_files: self.secret_file.clone(),
-            registry: self.registry.clone().map(|path| RegistrySpec {
+            registry: registry.map(|path| RegistrySpec {
                 path,
                 identity: self.identity.clone(),
                 member: self.member.clone(),
@@ -104,7 +120,18 @@ impl SourceArgs {
             }),
             session: self.session,
             allow_empty: self.allow_empty,
-        }
+        })
+    }
+
+    /// The first option that is about a registry.
+    fn registry_option(&self) -> Option<&'static str> {
+        let options = [
+            ("--identity", self.identity.is_some()),
+            ("--as", self.member.is_some()),
+            ("--trust", !self.trust.is_empty()),
+            ("--environment", self.environment.is_some()),
+        ];
+        options.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
     }
 }
 
@@ -123,8 +150,9 @@ impl From<SourceError> for Failure {
 }
 
 /// Reads the sources, for commands that only mask secrets.
-pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, SourceError> {
-    load_all(&args.spec(), quiet).map(|loaded| loaded.secrets.into_iter().map(Sourced::into_secret).collect())
+pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, Failure> {
+    let loaded = load_all(&args.spec()?, quiet)?;
+    Ok(loaded.secrets.into_iter().map(Sourced::into_secret).collect())
 }
 
 /// Reads the sources, or the fallback if there are none.
@@ -134,8 +162,8 @@ pub(crate) fn load_all(spec: &SourceSpec, quiet: bool) -> Result<Loaded, SourceE
 
 /// Reads the sources, for commands that pass secrets on. Without any source, only a session will
 /// do, and no guess by names.
-pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, SourceError> {
-    read(&args.spec(), Fallback::Session, quiet)
+pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    Ok(read(&args.spec()?, Fallback::Session, quiet)?)
 }
 
 /// Reads the sources, for the command that creates the session. Without any, reads the machine's
@@ -144,7 +172,7 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
     if args.session {
         return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
     }
-    let mut spec = args.spec();
+    let mut spec = args.spec()?;
     if spec.is_empty() {
         spec.registry = Some(RegistrySpec { path: of_machine()?, ..RegistrySpec::default() });
     }
@@ -160,7 +188,7 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
 pub(crate) fn read(spec: &SourceSpec, fallback: Fallback, quiet: bool) -> Result<Loaded, SourceError> {
     message::hold();
     let mut loaded = Loaded::default();
-    let read = spec.load_into(&mut loaded, fallback, &ask_passphrase);
+    let read = waiting("reading the secrets", quiet, || spec.load_into(&mut loaded, fallback, &ask_passphrase));
     message::hide(loaded.secrets.iter().map(Sourced::secret));
     if !quiet {
         say(&loaded);

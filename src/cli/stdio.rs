@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use hushlog::child::Inherited;
 use hushlog::sys::file::{FileId, kind};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, Stat, fstat};
 
 use super::exit::{self, Exit};
 use super::message::{self, Failure};
@@ -35,26 +35,43 @@ pub(crate) fn inherited() -> Inherited {
     *INHERITED.get_or_init(Inherited::capture)
 }
 
-/// Fails if standard input or output was closed at program start.
-pub(crate) fn check() -> Result<(), Failure> {
-    for (closed, stream) in inherited().closed().into_iter().zip(["input", "output"]) {
-        if closed {
-            return Err(Failure::io(format!("standard {stream} is closed"))
-                .hint("open it, if only on /dev/null: a closed one loses data without an error"));
-        }
+/// Fails if standard input was closed at program start.
+pub(crate) fn check_input() -> Result<(), Failure> {
+    check(0, "input")
+}
+
+/// Fails if standard output was closed at program start.
+pub(crate) fn check_output() -> Result<(), Failure> {
+    check(1, "output")
+}
+
+fn check(number: usize, stream: &str) -> Result<(), Failure> {
+    match inherited().closed()[number] {
+        true => Err(Failure::io(format!("standard {stream} is closed"))
+            .hint("open it, if only on /dev/null: a closed one loses data without an error")),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether this is a regular file.
+pub(crate) fn is_regular(found: &Stat) -> bool {
+    kind(found) == FileType::RegularFile
+}
+
+/// The regular file that standard output is, if it is one.
+pub(crate) fn output_file() -> Option<FileId> {
+    regular_file(io::stdout().as_fd())
+}
+
+fn regular_file(fd: BorrowedFd<'_>) -> Option<FileId> {
+    fstat(fd).ok().filter(is_regular).as_ref().map(FileId::from)
 }
 
 /// Fails if input and output are one file, as with `hushlog <app.log >>app.log`. The output would
 /// become input again, without end, or overwrite unread input.
 pub(crate) fn check_apart() -> Result<(), Failure> {
-    let file = |fd: BorrowedFd<'_>| {
-        let stat = fstat(fd).ok().filter(|stat| kind(stat) == FileType::RegularFile);
-        stat.as_ref().map(FileId::from)
-    };
-    let (input, output) = (file(io::stdin().as_fd()), file(io::stdout().as_fd()));
-    if input.is_some() && input == output {
+    let input = regular_file(io::stdin().as_fd());
+    if input.is_some() && input == output_file() {
         return Err(Failure::config("standard input and standard output are the same file")
             .hint("write to another file, or mask it where it is: hushlog scrub FILE"));
     }
@@ -76,6 +93,17 @@ pub(crate) fn print(text: &[u8]) -> Result<Exit, Failure> {
 /// Whether standard output is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Whether standard output shows colours: a terminal that can, unless NO_COLOR is set.
+pub(crate) fn stdout_has_colours() -> bool {
+    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stdout_is_terminal() && !is_refused && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// Whether standard input is a terminal.
+pub(crate) fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Whether standard error is a terminal.

@@ -1,59 +1,161 @@
-//! Errors of the command line, which never repeat it: a word typed by mistake may be a secret.
+//! Errors of the command line. They name the program's own options and commands, and typed ones
+//! that cannot be a secret; never a value, since a word typed by mistake may be one.
 //!
-//! Of clap's own error, only the kind is used, and names that match the program's own.
+//! Of clap's own error, only the kind is used, and these names.
+
+use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::message::Failure;
+use super::message::{Failure, typed};
 
-const HELP: &str = "hushlog --help shows the options; secrets are never given on the command line";
+/// Options that need another one. clap's error only has the other one.
+const NEEDS: [(&str, &str); 10] = [
+    ("--as", "--registry"),
+    ("--environment", "--registry"),
+    ("--identity", "--registry"),
+    ("--init", "--install"),
+    ("--mark", "--protocol"),
+    ("--service", "--install"),
+    ("--socket", "--canary"),
+    ("--through", "--canary"),
+    ("--through", "NAME"),
+    ("--trust", "--registry"),
+];
+/// The maximum distance of a suggested name: one typing error in a short name, two in a longer one.
+const DISTANCE_MAX: usize = 2;
 
-/// The failure for clap's error.
-pub(crate) fn failure(error: &clap::Error, program: &Command) -> Failure {
-    let name = |kind| first(error, kind).and_then(|text| own(program, text));
-    let option = || name(ContextKind::InvalidArg).unwrap_or_else(|| "an option".to_owned());
+/// The failure for clap's error about these words.
+pub(crate) fn failure(error: &clap::Error, words: &[OsString], program: &Command) -> Failure {
+    let (name, command) = command(program, words);
+    let help = format!("{name} --help shows the options; secrets are never given on the command line");
+    let own = |kind| first(error, kind).and_then(|text| own(program, text));
+    let option = || own(ContextKind::InvalidArg).map_or_else(|| "an option".to_owned(), |argument| argument.name());
     match error.kind() {
         ErrorKind::InvalidValue if first(error, ContextKind::InvalidValue).is_none_or(str::is_empty) => {
-            Failure::config(format!("{} needs a value", option())).hint(HELP)
+            let text = own(ContextKind::InvalidArg).map(|argument| argument.needs());
+            Failure::config(text.unwrap_or_else(|| "an option needs a value".to_owned())).hint(help)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let text = format!("the value of {} is not valid", option());
-            Failure::config(text).hint(values(error).unwrap_or_else(|| rule(&option()).to_owned()))
+            let rule = rule(&option()).map(str::to_owned);
+            Failure::config(text).hint(values(error).or(rule).unwrap_or(help))
         }
-        ErrorKind::InvalidUtf8 => Failure::config("a value on the command line is not UTF-8").hint(HELP),
+        ErrorKind::InvalidUtf8 => Failure::config("a value on the command line is not UTF-8").hint(help),
         ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
-            Failure::config(format!("{} takes no value", option())).hint(HELP)
+            Failure::config(format!("{} takes no value", option())).hint(help)
         }
-        ErrorKind::ArgumentConflict => match (name(ContextKind::InvalidArg), name(ContextKind::PriorArg)) {
-            (Some(one), Some(other)) if one == other => {
-                Failure::config(format!("{one} is given more than once")).hint("use it once")
+        ErrorKind::ArgumentConflict => match (own(ContextKind::InvalidArg), own(ContextKind::PriorArg)) {
+            (Some(one), Some(other)) if one.name() == other.name() => {
+                Failure::config(format!("{} is given more than once", one.name())).hint("use it once")
             }
             (Some(one), Some(other)) => {
-                Failure::config(format!("{one} and {other} cannot be combined")).hint("use one of them")
+                let text = format!("{} and {} cannot be combined", one.name(), other.name());
+                Failure::config(text).hint("use one of them")
             }
             _ => Failure::config("an option stands before the subcommand").hint("put it after the subcommand"),
         },
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Failure::config("a subcommand is missing").hint("add --help to list the subcommands")
+            let names: Vec<&str> = commands(command).collect();
+            Failure::config(format!("{name} needs a subcommand")).hint(format!("one of {}", names.join(", ")))
         }
-        ErrorKind::MissingRequiredArgument => Failure::config(missing(error, program)).hint(HELP),
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
-            let suggestion = name(ContextKind::SuggestedArg).map(|own| format!("did you mean {own}?"));
-            Failure::config("unknown argument or subcommand").hint(suggestion.unwrap_or_else(|| HELP.to_owned()))
-        }
-        _ => Failure::config("the command line is not valid").hint(HELP),
+        ErrorKind::MissingRequiredArgument => Failure::config(missing(error, &name, program, words)).hint(help),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => unknown(error, words, program, command, help),
+        _ => Failure::config("the command line is not valid").hint(help),
     }
 }
 
+/// The command that the words name, and its full name.
+fn command<'a>(program: &'a Command, words: &[OsString]) -> (String, &'a Command) {
+    let (mut name, mut command) = ("hushlog".to_owned(), program);
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-')) {
+        let Some(sub) = command.find_subcommand(word) else { break };
+        (name, command) = (format!("{name} {}", sub.get_name()), sub);
+    }
+    (name, command)
+}
+
+/// The names of a command's subcommands.
+fn commands(command: &Command) -> impl Iterator<Item = &str> {
+    command.get_subcommands().map(Command::get_name).filter(|name| *name != "help")
+}
+
+/// The failure for a word that is no option, argument or subcommand here. It is named if it cannot
+/// be a secret.
+fn unknown(error: &clap::Error, words: &[OsString], program: &Command, command: &Command, help: String) -> Failure {
+    let word = first(error, ContextKind::InvalidSubcommand).or_else(|| first(error, ContextKind::InvalidArg));
+    let word = word.and_then(|word| word.split('=').next()).unwrap_or_default();
+    let is_option = word.starts_with('-');
+    let kind = match error.kind() {
+        _ if is_option => "option",
+        ErrorKind::InvalidSubcommand => "subcommand",
+        _ => "argument",
+    };
+    let text = match typed(word) {
+        Some(word) => format!("unknown {kind} {word}"),
+        None => format!("unknown {kind}"),
+    };
+    let options = command.get_arguments().filter(|argument| !argument.is_hide_set()).filter_map(Arg::get_long);
+    let nearest = match word.strip_prefix("--") {
+        Some(long) => nearest(long, options.chain(["help"])).map(|long| format!("--{long}")),
+        None if is_option => None,
+        None => nearest(word, commands(command)).map(str::to_owned),
+    };
+    // The filter reads a mistyped command as a file.
+    let first_word = words.get(1).and_then(|word| word.to_str()).filter(|_| command.get_name() == "hushlog");
+    let mistyped = first_word.and_then(|word| self::nearest(word, commands(command)));
+    let is_of_child = is_option && command.get_name() == "run";
+    let owner = word.strip_prefix("--").and_then(|long| owner(program, long));
+    Failure::config(text).hint(match nearest {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None if mistyped.is_some() => format!("did you mean the command {}?", mistyped.unwrap_or_default()),
+        None if owner.is_some() => format!("{word} is an option of hushlog {}", owner.unwrap_or_default()),
+        None if kind == "subcommand" => format!("one of {}", commands(command).collect::<Vec<_>>().join(", ")),
+        None if is_of_child => format!("options of the command to run go after its name; {help}"),
+        None => help,
+    })
+}
+
+/// The command that has this option, which another one lacks.
+fn owner<'a>(program: &'a Command, long: &str) -> Option<&'a str> {
+    let has = |command: &&Command| command.get_arguments().any(|argument| argument.get_long() == Some(long));
+    program.get_subcommands().find(has).map(Command::get_name)
+}
+
+/// The name that this word may be a mistyped form of.
+pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    let distance_max = DISTANCE_MAX.min(word.len() / 2);
+    let near = names.map(|name| (strsim::osa_distance(&word, name), name));
+    near.filter(|(distance, _)| *distance <= distance_max).min().map(|(_, name)| name)
+}
+
 /// The text for missing arguments, by their names.
-fn missing(error: &clap::Error, program: &Command) -> String {
-    let names: Vec<String> =
+fn missing(error: &clap::Error, command: &str, program: &Command, words: &[OsString]) -> String {
+    let names: Vec<KnownArgument> =
         texts(error, ContextKind::InvalidArg).iter().filter_map(|text| own(program, text)).collect();
+    let is_typed = |option: &str| {
+        let has = |word: &str| word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
+        words.iter().filter_map(|word| word.to_str()).any(has)
+    };
+    for (option, needed) in NEEDS.iter().filter(|(option, _)| is_typed(option)) {
+        if names.iter().any(|name| name.name() == *needed) {
+            let article = if needed.starts_with('-') { "" } else { "a " };
+            return format!("{option} needs {article}{needed}");
+        }
+    }
     match names.as_slice() {
         [] => "an argument is missing".to_owned(),
-        [name] => format!("{name} is missing"),
-        _ => format!("{} are missing", names.join(" and ")),
+        _ => format!("{command} needs {}", and(&names.iter().map(KnownArgument::with_article).collect::<Vec<_>>())),
+    }
+}
+
+/// A list in a sentence.
+fn and(names: &[String]) -> String {
+    match names {
+        [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -71,16 +173,55 @@ fn first(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     texts(error, kind).first().map(String::as_str)
 }
 
+/// One of the program's own options or arguments.
+#[derive(Debug, PartialEq, Eq)]
+struct KnownArgument {
+    /// The long name of an option.
+    long: Option<String>,
+    /// The name of its value.
+    value: Option<String>,
+}
+
+impl KnownArgument {
+    /// The option or argument with this name in clap's usage.
+    fn new(argument: &Arg) -> KnownArgument {
+        let takes_value = argument.is_positional() || argument.get_action().takes_values();
+        let value = argument.get_value_names().filter(|_| takes_value).and_then(|names| names.first());
+        KnownArgument { long: argument.get_long().map(str::to_owned), value: value.map(ToString::to_string) }
+    }
+
+    /// Its name in messages.
+    fn name(&self) -> String {
+        match (&self.long, &self.value) {
+            (Some(long), _) => format!("--{long}"),
+            (None, value) => value.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The name of its value, with the article.
+    fn value_with_article(&self) -> String {
+        let value = self.value.as_deref().unwrap_or("value");
+        // "a UID", "a USER".
+        let article = if value.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+        format!("{article} {value}")
+    }
+
+    fn with_article(&self) -> String {
+        if self.long.is_some() { self.name() } else { self.value_with_article() }
+    }
+
+    /// The text for its missing value.
+    fn needs(&self) -> String {
+        format!("{} needs {}", self.name(), self.value_with_article())
+    }
+}
+
 /// The program's own option or argument that clap's text names, if any.
-fn own(program: &Command, text: &str) -> Option<String> {
+fn own(program: &Command, text: &str) -> Option<KnownArgument> {
     let word = text.split([' ', '=']).next()?.trim_end_matches("...");
-    let names = |argument: &Arg| match (argument.get_long(), argument.get_value_names()) {
-        (Some(long), _) => format!("--{long}"),
-        (None, Some([name, ..])) => format!("<{name}>"),
-        _ => String::new(),
-    };
-    let mut all = program.get_arguments().map(names).filter(|name| !name.is_empty());
-    all.find(|name| name == word).or_else(|| program.get_subcommands().find_map(|command| self::own(command, text)))
+    let mut all = program.get_arguments().map(KnownArgument::new);
+    let found = all.find(|own| !word.is_empty() && own.name() == word.trim_matches(['<', '>', '[', ']']));
+    found.or_else(|| program.get_subcommands().find_map(|command| self::own(command, text)))
 }
 
 /// The valid values, where clap lists them.
@@ -90,37 +231,38 @@ fn values(error: &clap::Error) -> Option<String> {
 }
 
 /// The rule for a valid value, where there is no list.
-fn rule(option: &str) -> &'static str {
-    match option {
+fn rule(option: &str) -> Option<&'static str> {
+    Some(match option {
         "--min-length" => "a number of bytes, 4 or more",
         "--kill-after" => "a number of seconds, 0 for never",
+        "--partial-wait" => "a number of milliseconds",
+        "--jobs" => "a number, 1 or more",
         "--mask-char" => "one printable ASCII character",
-        _ => HELP,
-    }
+        "LENGTH" => "the length of conflict markers, a number",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::args::{Arguments, parse};
     use super::*;
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     /// L03: no mistake makes a word of the command line appear in the error.
     #[test]
     fn no_word_of_the_command_line_is_repeated() {
         let canary = "hunter2canary";
         let mistakes: &[&[&str]] = &[
-            &["{}"],
             &["--{}"],
             &["--{}=x"],
             &["--x={}"],
             &["-x{}"],
-            &["filter", "{}"],
             &["filter", "--{}"],
             &["help", "{}"],
+            &["help", "run", "{}"],
             &["run", "{}"],
             &["run", "--{}", "--", "true"],
-            &["run", "{}", "--", "true"],
             &["run", "--kill-after", "{}", "--", "true"],
             &["run", "--"],
             &["man", "{}"],
@@ -162,9 +304,48 @@ mod tests {
     #[test]
     fn own_names_are_repeated_and_others_are_not() {
         let program = Arguments::command();
-        assert_eq!(own(&program, "--min-length <N>").as_deref(), Some("--min-length"));
+        let name = |text| own(&program, text).map(|own| own.name());
+        assert_eq!(name("--min-length <N>").as_deref(), Some("--min-length"));
         assert_eq!(own(&program, "--min-lengths"), None);
         assert_eq!(own(&program, ""), None);
+    }
+
+    /// Each option alone, with a value if it needs one.
+    #[test]
+    fn an_option_that_needs_another_one_is_named_with_it() {
+        let mut found = Vec::new();
+        let program = Arguments::command();
+        let mut all: Vec<(Vec<String>, &Command)> = vec![(vec!["hushlog".to_owned()], &program)];
+        while let Some((words, command)) = all.pop() {
+            all.extend(command.get_subcommands().map(|sub| ([&words[..], &[sub.get_name().to_owned()]].concat(), sub)));
+            for option in command.get_arguments().filter(|option| option.get_long().is_some()) {
+                let own = KnownArgument::new(option);
+                let words = words.iter().cloned().chain([own.name()]).chain(own.value.as_ref().map(|_| "1".to_owned()));
+                let Err(error) = Arguments::try_parse_from(words.map(OsString::from)) else { continue };
+                if error.kind() != ErrorKind::MissingRequiredArgument {
+                    continue;
+                }
+                let missing =
+                    texts(&error, ContextKind::InvalidArg).iter().filter_map(|text| self::own(&program, text));
+                found.extend(missing.filter(|needed| needed.long.is_some()).map(|needed| (own.name(), needed.name())));
+            }
+        }
+        found.sort();
+        found.dedup();
+        let needs = NEEDS.iter().map(|(option, needed)| ((*option).to_owned(), (*needed).to_owned()));
+        assert_eq!(found, needs.filter(|(_, needed)| needed.starts_with("--")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_mistyped_name_gets_the_nearest_one() {
+        let near = |word| nearest(word, ["env", "dotenv", "secret-file", "registry", "as"].into_iter());
+        assert_eq!(near("evn"), Some("env"));
+        assert_eq!(near("dotnev"), Some("dotenv"));
+        assert_eq!(near("secretfile"), Some("secret-file"));
+        assert_eq!(near("x"), None);
+        assert_eq!(near("is"), Some("as"));
+        assert_eq!(near("SECRET_FILE"), Some("secret-file"));
+        assert_eq!(near("nothing"), None);
     }
 
     #[test]

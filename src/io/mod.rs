@@ -49,7 +49,7 @@ pub use line_buffer::{LINE_HELD_BYTES_MAX, Release};
 #[cfg(feature = "log")]
 pub use log::RedactLog;
 #[cfg(target_os = "linux")]
-pub use pump::{Echo, PumpError, PumpOptions, PumpSummary, Relay, RelayStatus, pump};
+pub use pump::{Echo, PumpError, PumpOptions, PumpProgress, PumpSummary, Relay, RelayStatus, pump};
 pub use read::RedactReader;
 pub use record::{LiveSet, RecordWriter};
 #[cfg(feature = "tracing")]

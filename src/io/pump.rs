@@ -31,6 +31,8 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -64,6 +66,19 @@ pub struct PumpOptions {
     /// have the width of the bytes that they replace, so that columns stay in place: the name of
     /// the secret in brackets where it fits, and fill characters.
     pub keep_screen: bool,
+    /// The counts so far, for another thread to show. Updating them takes time linear in the
+    /// needles found so far, once for each read.
+    pub progress: Option<Arc<PumpProgress>>,
+}
+
+/// The counts of a running [`Relay`].
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct PumpProgress {
+    /// Bytes read.
+    pub bytes_in: AtomicU64,
+    /// Regions masked.
+    pub masked: AtomicU64,
 }
 
 /// See [`PumpOptions::echo`].
@@ -183,6 +198,13 @@ impl<'a> Relay<'a> {
         }
     }
 
+    /// Continues with another input. The stream goes on, so that a needle may begin in the one and
+    /// end in the other.
+    pub fn set_input(&mut self, input: BorrowedFd<'a>) {
+        self.input = input;
+        self.pump_input.set_input(input);
+    }
+
     /// Redacts the input, and writes it, up to its end, or until `stop` is readable or hung up. A
     /// stopped relay may run again.
     ///
@@ -215,6 +237,10 @@ impl<'a> Relay<'a> {
                     self.output.push(self.redactor, input, splice_buf).map_err(output_error)?;
                     self.pump_input.retire(len);
                     self.echo_is_due = self.redactor.held() > 0;
+                    if let Some(progress) = &self.options.progress {
+                        progress.bytes_in.store(self.bytes_in, Relaxed);
+                        progress.masked.store(self.redactor.masked(), Relaxed);
+                    }
                 }
             }
         }

@@ -22,7 +22,7 @@ const PIPE_LEN_DEFAULT: usize = 64 << 10;
 pub(super) struct PumpInput<'fd> {
     input: BorrowedFd<'fd>,
     output: BorrowedFd<'fd>,
-    /// A read of at least this length shows that the writer is ahead.
+    /// See [`busy_len`].
     busy_len: usize,
     was_busy: bool,
     buffer: Zeroizing<Vec<u8>>,
@@ -41,18 +41,23 @@ enum Splicing {
 impl<'fd> PumpInput<'fd> {
     /// Creates the input. The kind of `output` determines the buffer.
     pub(super) fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> PumpInput<'fd> {
-        // A hint; only regular files accept it.
-        let _ = fadvise(input, 0, None, rustix::fs::Advice::Sequential);
+        advise(input);
         let to_pipe = fstat(output).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
         PumpInput {
             input,
             output,
-            busy_len: fcntl_getpipe_size(input).unwrap_or(PIPE_LEN_DEFAULT).min(PIPE_LEN_DEFAULT) / 2,
+            busy_len: busy_len(input),
             was_busy: false,
             buffer: Zeroizing::new(vec![0; BUFFER_LEN]),
             splicing: if to_pipe { Splicing::Untried } else { Splicing::Unsuitable },
             is_splicing: false,
         }
+    }
+
+    /// Continues with another input.
+    pub(super) fn set_input(&mut self, input: BorrowedFd<'fd>) {
+        advise(input);
+        (self.input, self.busy_len, self.was_busy) = (input, busy_len(input), false);
     }
 
     /// Reads a piece, and returns its length; 0 is end of file.
@@ -105,6 +110,16 @@ impl<'fd> PumpInput<'fd> {
         }
         ready
     }
+}
+
+/// Announces sequential reads. A hint; only regular files accept it.
+fn advise(input: BorrowedFd<'_>) {
+    let _ = fadvise(input, 0, None, rustix::fs::Advice::Sequential);
+}
+
+/// The length of a read that shows that the writer is ahead.
+fn busy_len(input: BorrowedFd<'_>) -> usize {
+    fcntl_getpipe_size(input).unwrap_or(PIPE_LEN_DEFAULT).min(PIPE_LEN_DEFAULT) / 2
 }
 
 /// Enlarges a pipe as far as permitted; any other file stays unchanged.

@@ -229,7 +229,10 @@ impl SourceError {
             SourceErrorKind::Unsuitable { problem } => format!("cannot read {path}: {problem}{by}"),
             SourceErrorKind::Syntax { line, problem } => format!("{path}:{line}: {problem}{by}"),
             SourceErrorKind::Pattern => format!("{item} is not a valid pattern"),
-            SourceErrorKind::NoVariable => format!("{item} matches no variable with a value"),
+            SourceErrorKind::NoVariable => match shown {
+                Some(pattern) => format!("no variable that {pattern} matches has a value{by}"),
+                None => format!("{item} matches no variable with a value"),
+            },
             SourceErrorKind::NoValue => format!("{path} contains no value{by}"),
             SourceErrorKind::NoWellKnown => {
                 "no source was given, and no well-known variable of the environment has a value".to_owned()

@@ -68,9 +68,10 @@ pub struct SourceSpec {
 pub enum Fallback {
     /// None: nothing is loaded.
     Nothing,
-    /// The session of this machine. A missing session is an error.
+    /// The session of this machine, or else the registry that [`setting::REGISTRY`] names. If there
+    /// is neither, that is an error.
     Session,
-    /// The session of this machine, or the [well-known variables](well_known) if there is none.
+    /// The same, or else the [well-known variables](well_known).
     WellKnown,
 }
 
@@ -164,18 +165,27 @@ impl SourceSpec {
             Fallback::Session | Fallback::WellKnown if self.is_empty() => session::read()?,
             _ => None,
         };
+        let named = match fallback {
+            Fallback::Session | Fallback::WellKnown if self.is_empty() && session.is_none() => {
+                setting::path(setting::REGISTRY)?
+            }
+            _ => None,
+        };
+        let is_without = self.is_empty() && named.is_none();
         match (session, fallback) {
             (Some(session), _) => {
                 session::add(loaded, self.allow_empty, session)?;
                 loaded.secrets.extend(registry::keys_of_machine());
             }
-            (None, Fallback::Session) if self.is_empty() => return Err(SourceErrorKind::NoSource.into()),
-            (None, Fallback::WellKnown) if self.is_empty() => self.load_well_known(loaded)?,
+            (None, Fallback::Session) if is_without => return Err(SourceErrorKind::NoSource.into()),
+            (None, Fallback::WellKnown) if is_without => self.load_well_known(loaded)?,
             (None, _) => {}
         }
         for (item, glob) in items(Field::Env, &self.env) {
             let secrets = environment::matching(item, glob)?;
-            self.add(loaded, Origin::Environment, secrets, || SourceErrorKind::NoVariable.at(item))?;
+            self.add(loaded, Origin::Environment, secrets, || {
+                SourceErrorKind::NoVariable.at(item).path(Path::new(glob))
+            })?;
         }
         for (item, path) in items(Field::Dotenv, &self.dotenv) {
             let entries = file::dotenv(item, path)?;
@@ -187,7 +197,8 @@ impl SourceSpec {
             let secrets = file::value_or_directory(item, path)?;
             self.add(loaded, Origin::File, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
         }
-        match &self.registry {
+        let named = named.map(|path| RegistrySpec { path, ..RegistrySpec::default() });
+        match self.registry.as_ref().or(named.as_ref()) {
             Some(spec) => registry::add(loaded, self.allow_empty, spec, ask),
             None => Ok(()),
         }

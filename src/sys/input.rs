@@ -112,8 +112,14 @@ impl Input {
     }
 
     /// The identity of a regular file.
-    pub(super) fn file_id(&self) -> Option<FileId> {
+    pub fn file_id(&self) -> Option<FileId> {
         (self.kind() == FileType::RegularFile).then(|| FileId::from(&self.stat))
+    }
+
+    /// The size of a regular file, in bytes.
+    pub fn size(&self) -> Option<u64> {
+        let is_file = self.kind() == FileType::RegularFile;
+        u64::try_from(self.stat.st_size).ok().filter(|_| is_file)
     }
 
     /// Opens the file. Waits until a FIFO has something to read, or no writer any more.

@@ -99,7 +99,7 @@ fn i20_a_source_that_gives_nothing_ends_the_program() {
     let cases: &[(&[&str], &str)] = &[
         (&[], "no well-known variable of the environment has a value"),
         (&["--env", "NOPE_*"], "--env matches no variable with a value"),
-        (&["--env", "A", "--env", "BLANK"], "--env number 2 matches no variable with a value"),
+        (&["--env", "A", "--env", "BLANK"], "no variable that BLANK matches has a value (--env number 2)"),
         (&["--env", "[a"], "--env is not a valid pattern"),
         (&["--env", "SHORT"], "no value remains to mask"),
         (&["--dotenv", &at("missing1")], "cannot read the file of --dotenv: no such file or directory"),
@@ -321,6 +321,25 @@ fn names_from_files_cannot_drive_a_terminal() {
     let ran =
         run(&mut hushlog(["--allow-empty".as_ref(), "--secret-file".as_ref(), dir.path().as_os_str()]), b"").ends(0);
     assert!(ran.says("too short: a\u{fffd}[2J\u{fffd}\u{fffd}\n").err().lines().count() == 1);
+}
+
+/// The short version is the number alone; the long one has the build and the search.
+#[test]
+fn the_long_version_describes_the_build() {
+    let short = format!("hushlog {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&mut hushlog(["-V"]), b"").ends(0).out(), format!("{short}\n"));
+    let long = run(&mut hushlog(["--version"]), b"").ends(0).out();
+    let lines: Vec<&str> = long.lines().collect();
+    let [version, features, search] = lines.as_slice() else { panic!("{long}") };
+    let commit = version.strip_prefix(&short).expect("the version");
+    let commit = commit.strip_prefix(" (commit ").and_then(|rest| rest.strip_suffix(')'));
+    if crate::program::IS_RELEASED && std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists() {
+        let commit = commit.expect("the commit of a release build");
+        assert!(commit.len() == 10 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{commit}");
+    }
+    assert!(features.starts_with("features: compress guard registry sidecar"), "{features}");
+    let instructions = ["AVX-512", "AVX2", "portable"].map(|name| format!("search: {name}"));
+    assert!(instructions.iter().any(|instructions| instructions == search), "{search}");
 }
 
 #[test]

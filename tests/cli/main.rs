@@ -9,6 +9,7 @@ mod check;
 mod diagnostics;
 mod examples;
 mod faults;
+mod files;
 mod filter;
 mod inputs;
 mod manual;

@@ -244,9 +244,9 @@ fn a42_a_report_replaces_no_file_that_is_scrubbed() {
         desk.write(name, &log, 0o644);
     }
     let scrub = |args: &[&str]| desk.ran(&[&["scrub", "--dotenv", ".env"], args].concat());
-    scrub(&["--report", "logs/a.log", "logs/a.log"]).ends(2).says("it is path number 1");
-    scrub(&["--report", "logs/a.log", "logs"]).ends(2).says("one of the files in path number 1");
-    scrub(&["--recursive", "--report", "logs/below/b.log", "logs"]).ends(2).says("one of the files in path number 1");
+    scrub(&["--report", "logs/a.log", "logs/a.log"]).ends(2).says("it is logs/a.log");
+    scrub(&["--report", "logs/a.log", "logs"]).ends(2).says("one of the files in logs");
+    scrub(&["--recursive", "--report", "logs/below/b.log", "logs"]).ends(2).says("one of the files in logs");
     for name in ["logs/a.log", "logs/below/b.log"] {
         assert_eq!(desk.read(name), log);
     }

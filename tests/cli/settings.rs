@@ -72,3 +72,34 @@ fn a09_a_signature_is_demanded_by_the_setting_as_by_the_flag() {
     run(command(&dir, ADD).env("HUSHLOG_MEMBER", "").args(["--as", "vm"]), b"another value").ends(0);
     run(command(&dir, &["--env", "A_TOKEN"]).env("HUSHLOG_TRUST", ""), b"").ends(0);
 }
+
+/// Every command that reads secrets takes the registry of the setting, if no source is given.
+#[test]
+fn the_registry_of_the_setting_is_the_default_source() {
+    let dir = desk();
+    let text = b"a sk-live-4f9QzX b, a value of it\n";
+    let with = |args: &[&str]| {
+        let mut command = command(&dir, args);
+        command.env("HUSHLOG_REGISTRY", "r.yaml").env("HUSHLOG_IDENTITY", "vm.txt");
+        command.env("HUSHLOG_RUN_DIR", dir.path().join("none"));
+        command
+    };
+    let masked = "a [REDACTED:token] b, a value of it\n";
+    assert_eq!(run(&mut with(&[]), text).ends(0).out(), masked);
+    assert_eq!(run(&mut with(&["run", "cat"]), text).ends(0).out(), masked);
+    assert_eq!(run(&mut with(&["run", "sh", "-c", "test \"$TOKEN\" = sk-live-4f9QzX"]), b"").ends(0).out(), "");
+    assert_eq!(run(&mut with(&["check"]), b"").ends(1).out(), "TOKEN: not set, masked\n");
+    assert!(run(&mut with(&["export", "--format", "dotenv"]), b"").ends(0).out().contains("TOKEN="));
+    // A source of the command line replaces it.
+    let masked = "a sk-live-4f9QzX b, [REDACTED:A_TOKEN]\n";
+    assert_eq!(run(&mut with(&["--env", "A_TOKEN"]), text).ends(0).out(), masked);
+    // An option about the registry names it, beside other sources.
+    let both = "a [REDACTED:token] b, [REDACTED:A_TOKEN]\n";
+    assert_eq!(run(&mut with(&["--env", "A_TOKEN", "--as", "vm"]), text).ends(0).out(), both);
+    run(&mut command(&dir, &["--env", "A_TOKEN", "--as", "vm"]), b"").ends(2).says("--as needs --registry");
+    // A session goes first: it has all that the machine exports.
+    let mut boot = with(&["boot", "--env", "A_TOKEN", "--allow-disk", "--quiet"]);
+    run(boot.env("HUSHLOG_RUN_DIR", dir.path().join("session")), b"").ends(0);
+    let mut filter = with(&[]);
+    assert_eq!(run(filter.env("HUSHLOG_RUN_DIR", dir.path().join("session")), text).ends(0).out(), masked);
+}

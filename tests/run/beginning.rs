@@ -101,10 +101,12 @@ fn w02_a_command_that_cannot_run_is_reported_as_by_shells() {
     let with = |command: &[&str]| {
         let words = ["run", "--dotenv", ".env", "--"].iter().chain(command);
         let ran = run(with_path(&mut hushlog(words)).current_dir(&directory), b"");
-        assert!(!ran.err().contains("nosuch") && !ran.err().contains(SECRET));
+        assert!(!ran.err().contains("hunter2") && !ran.err().contains(SECRET));
         ran
     };
-    with(&["nosuch-command"]).ends(127).says("no such file or directory").says("hint");
+    with(&["nosuch-command"]).ends(127).says("cannot run nosuch-command: no such file or directory").says("hint");
+    // A word that may be a secret is not repeated.
+    with(&["hunter2-command"]).ends(127).says("cannot run the command: no such file or directory");
     with(&["./nosuch/command"]).ends(127);
     with(&["./.env"]).ends(126).says("permission denied");
     with(&["/"]).ends(126);
@@ -119,9 +121,15 @@ fn w02_a_command_that_cannot_run_is_reported_as_by_shells() {
 
 #[test]
 fn the_command_line_teaches() {
-    for words in [&["run"][..], &["run", "true"], &["run", "--env", "A", "true"]] {
-        run(&mut hushlog(words), b"").ends(2).says("hint: hushlog run [OPTION]... -- CMD [ARG]...");
+    run(&mut hushlog(["run"]), b"").ends(2).says("hushlog run needs a CMD");
+    // The -- before the command is optional. Behind its name, all words are its own.
+    for words in [&["run", "--env", "A", "echo", "--env", "B"][..], &["run", "--env", "A", "--", "echo", "--env", "B"]]
+    {
+        let ran = run(with_path(hushlog(words).env("A", "a value of A")), b"").ends(0);
+        assert_eq!(ran.out(), "--env B\n");
     }
+    let ran = run(&mut hushlog(["run", "echo", "--dotenv", "a.env"]), b"").ends(2);
+    ran.says("--dotenv is an argument of the command; put it before the command");
     run(&mut hushlog(["run", "--kill-after", "soon", "--", "true"]), b"").ends(2).says("a number of seconds");
     let help = run(&mut hushlog(["run", "--help"]), b"").ends(0).out();
     assert!(help.contains("--kill-after") && help.contains("127") && help.contains("Examples:"));

@@ -12,6 +12,7 @@ mod at_terminal;
 mod beginning;
 mod ending;
 mod leading;
+mod progress;
 mod screen;
 mod status;
 mod streams;

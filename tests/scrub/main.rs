@@ -16,6 +16,7 @@ mod files;
 mod hostile;
 mod library;
 mod live;
+mod messages;
 mod model;
 mod sources;
 mod stopped;

@@ -47,6 +47,14 @@ fn masked() -> String {
     format!("key {MASK} end\n")
 }
 
+/// The files that the one message names.
+fn left_alone(said: &str) -> Vec<String> {
+    let messages: Vec<&str> = said.lines().filter_map(|line| line.split("left alone: ").nth(1)).collect();
+    let [message, _summary @ ..] = messages.as_slice() else { return Vec::new() };
+    let (paths, _) = message.split_once(": it is a source of the secrets").expect("the reason");
+    paths.split(", ").map(str::to_owned).collect()
+}
+
 #[test]
 fn a20_a_scrub_leaves_its_own_source_and_says_so_once() {
     let place = Place::new();
@@ -64,7 +72,7 @@ fn a20_a_scrub_leaves_its_own_source_and_says_so_once() {
             let args = [&sources[..], options, &["--recursive", "."]].concat();
             let check = [&args[..], &["--check"]].concat();
             let said = run(&mut place.scrub(&check)).ends(1).says("found 1 in ./a.log").err();
-            assert_eq!(said.matches("left alone: ").count(), 2, "{said}");
+            assert_eq!(left_alone(&said).len(), 2, "{said}");
             run(&mut place.scrub(&args)).ends(0).says("masked 1 in ./a.log").says("; 2 left alone");
             for (name, content) in [(".env", source()), ("hard", source()), ("below/token", format!("{VALUE}\n"))] {
                 assert_file(&place.at(name), content.as_bytes());
@@ -123,7 +131,7 @@ fn a20_identities_keys_and_registries_are_left() {
     let mut scrub = place.scrub(&["--registry", "registry.yaml", "--identity", "identity.txt", "--recursive", "."]);
     let said = run(scrub.env("HUSHLOG_SIGN", "signing.pem")).ends(0).says("masked 1 in ./a.log").err();
     for name in ["identity.txt", "signing.pem", "registry.yaml"] {
-        assert!(said.contains(&format!("left alone: ./{name}")), "{said}");
+        assert!(left_alone(&said).contains(&format!("./{name}")), "{said}");
     }
     let after = ["identity.txt", "signing.pem", "registry.yaml"].map(|name| fs::read(place.at(name)).expect("there"));
     assert!(before == after, "a key was changed");
@@ -156,7 +164,7 @@ fn a20_all_files_of_a_session_are_left() {
     let mut scrub = place.scrub(&["--session", "--recursive", "."]);
     let said = run(scrub.env("HUSHLOG_RUN_DIR", &directory)).ends(0).says("masked 1 in ./a.log").err();
     assert!(files(&directory) == before, "the session was changed: {said}");
-    assert_eq!(said.matches("left alone: ").count(), before.len(), "{said}");
+    assert_eq!(left_alone(&said).len(), before.len(), "{said}");
     // The dotenv file that the session was made from is not one of the session's own files.
     assert_ne!(fs::read(place.at(".env")).expect("there"), source().as_bytes());
     assert_eq!(fs::metadata(place.at(".env")).expect("there").permissions().mode() & 0o111, 0);

@@ -5,12 +5,10 @@ use clap::Command;
 use super::documents;
 use super::pages::{FILTER, PAGES, Page};
 use crate::cli::message::{self, Failure};
+use crate::cli::usage::nearest;
 
 /// The document about the program as a whole. Its man page is that of the program.
 const PROGRAM: (&str, &str) = ("program", "the rules for all commands: sources, files, reports, messages, environment");
-
-/// The largest distance between a name and a mistyped one.
-const DISTANCE_MAX: usize = 2;
 
 /// All commands and subjects, each with a line about it.
 pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -116,26 +114,4 @@ fn unknown<'a>(kind: &str, word: &str, names: impl Iterator<Item = &'a str>) -> 
         Some(name) => format!("did you mean {name}? {list}"),
         None => list.to_owned(),
     })
-}
-
-/// The name that was probably meant.
-fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_ascii_lowercase();
-    let distances = names.map(|name| (strsim::osa_distance(&word, name), name));
-    let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= DISTANCE_MAX && distance < name.len()).then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_suggested_if_it_is_near() {
-        let names = ["run", "scrub", "threat-model"];
-        for (word, name) in [("scurb", Some("scrub")), ("threat_model", Some("threat-model")), ("RUN", Some("run"))] {
-            assert_eq!(nearest(word, names.into_iter()), name, "{word}");
-        }
-        assert_eq!(nearest("guard", names.into_iter()), None);
-    }
 }

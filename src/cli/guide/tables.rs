@@ -30,6 +30,8 @@ const CHANGING: &[&str] = &["secret", "member", "env"];
 /// The commands that read a registry, or mask the keys of one.
 const REGISTRY: &[&str] =
     &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "boot", "check", "export", "sidecar"];
+/// The commands with an option for the registry that has a default.
+const NAMING: &[&str] = &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "boot", "check", "export"];
 /// These, and the one that creates keys.
 const KEYS: &[&str] = &[
     FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "keygen", "boot", "check", "export", "sidecar",
@@ -43,7 +45,7 @@ pub(crate) const RULE: &str =
 
 /// The variables.
 pub(crate) const ENVIRONMENT: &[Entry] = &[
-    entry(setting::REGISTRY, &["secret", "member", "env", "boot"], "the registry, in place of the usual file"),
+    entry(setting::REGISTRY, NAMING, "the registry, in place of the usual file; for masking, if no source is given"),
     entry(setting::IDENTITY, OPENING, "the file of the identity that opens a registry, in place of the usual file"),
     entry(
         setting::TRUST,
@@ -58,6 +60,8 @@ pub(crate) const ENVIRONMENT: &[Entry] = &[
     entry("LOGNAME", CHANGING, "the same, without `USER`"),
     entry("XDG_CONFIG_HOME", KEYS, "the directory of configurations, in place of `~/.config`"),
     entry("HOME", KEYS, "the directory that `~` stands for"),
+    entry("NO_COLOR", &[FILTER], "if set, help has no colours on a terminal"),
+    entry("TERM", &[FILTER], "the terminal; `dumb` or none means no colours"),
     entry("XDG_RUNTIME_DIR", DAEMONS, "the directory for locks of users other than root"),
     entry(
         "CREDENTIALS_DIRECTORY",

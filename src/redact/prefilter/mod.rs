@@ -59,6 +59,15 @@ impl Variant {
     /// All variants.
     pub const ALL: [Variant; 4] = [Variant::Best, Variant::Avx2, Variant::Portable, Variant::Automaton];
 
+    /// The name of the instructions that it uses on this machine.
+    pub fn instructions(self) -> &'static str {
+        match self.isa() {
+            Some(Isa::Avx512) => "AVX-512",
+            Some(Isa::Avx2) => "AVX2",
+            None => "portable",
+        }
+    }
+
     fn isa(self) -> Option<Isa> {
         match self {
             Variant::Best => Isa::detect(),
