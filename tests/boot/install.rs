@@ -218,7 +218,7 @@ fn an_invalid_installation_is_refused_before_any_write() {
         (&["--install", "--dotenv", "/etc/a", "--init", "openrc", "--service", "x"], "only systemd services"),
         (&["--install"], "no source was given"),
         (&["--dry-run"], "need --install or --uninstall"),
-        (&["--service", "x"], "--install is missing"),
+        (&["--service", "x"], "--service needs --install"),
         (&["--install", "--uninstall"], "cannot be combined"),
     ] {
         root.boot(args).ends(2).says(said);

@@ -529,7 +529,9 @@ fn r20_masks_are_those_of_the_identitys_member_only() {
     assert_eq!(filter("alice.txt", &[]).ends(0).out(), "[REDACTED:token] bob-value-22");
     assert_eq!(filter("bob.txt", &["--as", "bob"]).ends(0).out(), "alice-value-1 [REDACTED:token]");
     filter("alice.txt", &["--as", "bob"]).ends(2).says("the identity does not belong to bob");
-    desk.hushlog(["--identity", "bob.txt"], b"").ends(2);
+    // It is about the registry that the environment names.
+    let named = desk.hushlog(["--identity", "bob.txt"], b"alice-value-1 bob-value-22").ends(0);
+    assert_eq!(named.out(), "alice-value-1 [REDACTED:token]");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn az_conflict_markers_are_reported_with_a_remedy() {
         lines.insert(at, "<<<<<<< HEAD");
         fs::write(desk.registry(), lines.join("\n")).unwrap();
         let told = desk.hushlog(["secret", "list"], b"").ends(2);
-        told.says(&format!("merge conflict at line {}", at + 1)).says("hushlog merge");
+        told.says(&format!(":{}:1: a merge left a conflict here", at + 1)).says("hushlog merge");
     }
     // A marker in a comment, or within an entry's line, is none.
     fs::write(desk.registry(), format!("# <<<<<<< a\n{good}")).unwrap();
@@ -189,7 +189,7 @@ fn az_one_entry_that_both_sides_change_conflicts_alone_in_git() {
     );
     assert_eq!(ran.code, Some(1), "{}{}", ran.out(), ran.err());
     assert!(ran.err().contains("registry.yaml: both sides changed the shared secret base-token"), "{}", ran.err());
-    repository.desk.hushlog(["secret", "list"], b"").ends(2).says("merge conflict");
+    repository.desk.hushlog(["secret", "list"], b"").ends(2).says("a merge left a conflict here");
     let conflict = repository.desk.text();
     assert_eq!(conflict.matches("base-token:").count(), 2);
     assert_eq!((conflict.matches("mail-token:").count(), conflict.matches("pay-token:").count()), (1, 1));
