@@ -121,6 +121,8 @@ pub(super) struct Spool<S = Disk> {
     /// The number of failed syncs of this process when the whole file was written, and when the
     /// first piece since the last sync of the sink's files was written.
     failures: u64,
+    /// The repair after a failed sync has begun, and could not be completed yet.
+    is_mending: bool,
 }
 
 impl Spool {
@@ -183,6 +185,7 @@ impl<S: Store> Spool<S> {
             warnings: Vec::new(),
             damaged: 0,
             failures,
+            is_mending: false,
         };
         if let Some(place) = read_head_1(&spool.file)? {
             spool.recover_first(place.min(len.max(HEAD_LEN_1)), len)?;
@@ -321,9 +324,9 @@ impl<S: Store> Spool<S> {
     }
 
     /// Starts a new unsynced range. If all earlier pieces are safe, earlier failed syncs do not
-    /// concern the pieces that the sink gets from here on.
+    /// concern the pieces that the sink gets from here on, unless the file still needs its repair.
     fn begin_unsynced(&mut self) {
-        if (self.head.safe, self.head.written) == (self.head.next, 0) {
+        if !self.is_mending && (self.head.safe, self.head.written) == (self.head.next, 0) {
             self.failures = self.file.failures();
         }
     }
@@ -376,6 +379,7 @@ impl<S: Store> Spool<S> {
         if failures == self.failures {
             return Ok(false);
         }
+        self.is_mending = true;
         let (mut at, mut next) = (self.punched, self.head.next);
         while let Some((found, frame)) = self.find(at, self.start)? {
             if self.layout == Layout::First || frame.number >= self.head.safe {
@@ -399,7 +403,7 @@ impl<S: Store> Spool<S> {
         (self.start, self.head.next, self.head.written) = (start, next, 0);
         self.write_head()?;
         rewrite(&self.file, start, self.end)?;
-        self.failures = failures;
+        (self.failures, self.is_mending) = (failures, false);
         Ok(true)
     }
 

@@ -359,6 +359,20 @@ fn lived(acts: Vec<Act>, mut seed: u64, knows_no_holes: bool) {
     assert!(!is_lost || !run.warnings.is_empty(), "a piece is lost in silence");
 }
 
+/// The head cannot be written for a while: the disk is full.
+#[test]
+fn a33_a_repair_on_a_full_disk_is_tried_again() {
+    let [append, give, checkpoint] = [0, 1, 4].map(Act::Step);
+    let full = |at| Act::Fault(at, 0);
+    let begun = [append.clone(), give.clone(), full(4), append, full(5), give.clone(), checkpoint];
+    for later in 1..8 {
+        lived([&begun[..], &[full(4), full(1), give.clone()]].concat(), 0, false);
+        // The process goes on, and the next power cut finds the file repaired.
+        let on = vec![give.clone(); later];
+        lived([&begun[..], &[full(4), full(1), give.clone()], &on, &[Act::Step(3), Act::End(1, 0)]].concat(), 0, false);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
