@@ -11,17 +11,13 @@ use clap::{Arg, Command};
 use super::message::{Failure, typed};
 
 /// Options that need another one. clap's error only has the other one.
-const NEEDS: [(&str, &str); 10] = [
-    ("--as", "--registry"),
-    ("--environment", "--registry"),
-    ("--identity", "--registry"),
+const NEEDS: [(&str, &str); 6] = [
     ("--init", "--install"),
     ("--mark", "--protocol"),
     ("--service", "--install"),
     ("--socket", "--canary"),
     ("--through", "--canary"),
     ("--through", "NAME"),
-    ("--trust", "--registry"),
 ];
 /// The maximum distance of a suggested name: one typing error in a short name, two in a longer one.
 const DISTANCE_MAX: usize = 2;
@@ -261,7 +257,6 @@ mod tests {
             &["filter", "--{}"],
             &["help", "{}"],
             &["help", "run", "{}"],
-            &["run", "{}"],
             &["run", "--{}", "--", "true"],
             &["run", "--kill-after", "{}", "--", "true"],
             &["run", "--"],
@@ -278,7 +273,6 @@ mod tests {
             &["--quiet={}"],
             &["--mask", "{}", "--mask-char", "x"],
             &["--mask", "{}", "--mask", "{}"],
-            &["--report", "{}", "man"],
             &["--dotenvv", "{}"],
             &["secret", "{}"],
             &["secret", "add", "name", "{}"],
@@ -289,8 +283,6 @@ mod tests {
             &["env", "set", "{}"],
             &["env", "set"],
             &["keygen", "{}"],
-            &["--identity", "{}"],
-            &["--allow-empty", "{}"],
             &["--env"],
         ];
         for mistake in mistakes {
@@ -315,19 +307,23 @@ mod tests {
     fn an_option_that_needs_another_one_is_named_with_it() {
         let mut found = Vec::new();
         let program = Arguments::command();
+        let missing = |words: &[String]| -> Vec<String> {
+            let Err(error) = Arguments::try_parse_from(words.iter().map(OsString::from)) else { return Vec::new() };
+            let texts = texts(&error, ContextKind::InvalidArg).iter().filter_map(|text| self::own(&program, text));
+            let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
+            texts.filter(|own| is_missing && own.long.is_some()).map(|own| own.name()).collect()
+        };
         let mut all: Vec<(Vec<String>, &Command)> = vec![(vec!["hushlog".to_owned()], &program)];
         while let Some((words, command)) = all.pop() {
             all.extend(command.get_subcommands().map(|sub| ([&words[..], &[sub.get_name().to_owned()]].concat(), sub)));
+            let always = missing(&words);
             for option in command.get_arguments().filter(|option| option.get_long().is_some()) {
                 let own = KnownArgument::new(option);
-                let words = words.iter().cloned().chain([own.name()]).chain(own.value.as_ref().map(|_| "1".to_owned()));
-                let Err(error) = Arguments::try_parse_from(words.map(OsString::from)) else { continue };
-                if error.kind() != ErrorKind::MissingRequiredArgument {
-                    continue;
-                }
-                let missing =
-                    texts(&error, ContextKind::InvalidArg).iter().filter_map(|text| self::own(&program, text));
-                found.extend(missing.filter(|needed| needed.long.is_some()).map(|needed| (own.name(), needed.name())));
+                let possible = option.get_possible_values().first().map(|value| value.get_name().to_owned());
+                let value = own.value.as_ref().map(|_| possible.unwrap_or_else(|| "1".to_owned()));
+                let words: Vec<String> = words.iter().cloned().chain([own.name()]).chain(value).collect();
+                let needed = missing(&words).into_iter().filter(|needed| !always.contains(needed));
+                found.extend(needed.map(|needed| (own.name(), needed)));
             }
         }
         found.sort();
