@@ -34,7 +34,8 @@ use super::{stdio, usage, version};
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
 )]
-#[command(max_term_width = 100, long_about = texts::ABOUT, after_help = texts::MORE, after_long_help = guide::end())]
+#[command(max_term_width = 100, long_about = texts::ABOUT)]
+#[command(after_help = texts::MORE, after_long_help = guide::end())]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -42,7 +42,8 @@ pub(crate) struct FilterArgs {
     /// For rsyslog's mmexternal, which sends each message to a helper: `rsyslog-mmexternal` for the
     /// text of the message, `rsyslog-mmexternal-fulljson` for the whole message, with
     /// interface.input="fulljson". The manual has the configuration.
-    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with_all = ["release", "files", "progress"], help_heading = "Masking and output")]
+    #[arg(long, value_enum, value_name = "PROTOCOL", help_heading = "Masking and output")]
+    #[arg(conflicts_with_all = ["release", "files", "progress"])]
     pub(crate) protocol: Option<Protocol>,
 
     /// Set $!hushlog to "clean" in each answered message, so that a rule of rsyslog can stop all

@@ -40,7 +40,7 @@ pub enum Error {
         line: u64,
     },
     /// The file violates the schema of the format.
-    #[error("the registry is not valid in line {line}, column {column}: {}", at_keys(keys, problem))]
+    #[error("the registry is not valid in line {line}, column {column}: {}", keyed(keys, problem))]
     Syntax {
         /// Counted from 1.
         line: u64,
@@ -260,7 +260,7 @@ pub enum Error {
     Random,
 }
 
-fn at_keys(keys: &str, problem: &str) -> String {
+fn keyed(keys: &str, problem: &str) -> String {
     if keys.is_empty() { problem.to_owned() } else { format!("{keys}: {problem}") }
 }
 
@@ -274,7 +274,7 @@ impl Error {
     pub fn of_file(&self, path: &str) -> String {
         match self {
             Error::Syntax { line, column, keys, problem } => {
-                format!("{path}:{line}:{column}: {}", at_keys(keys, problem))
+                format!("{path}:{line}:{column}: {}", keyed(keys, problem))
             }
             Error::MergeConflict { line } => format!("{path}:{line}:1: a merge left a conflict here"),
             _ => format!("{path}: {self}"),
