@@ -331,10 +331,10 @@ fn include_and_exclude() {
     run_with(&["--recursive", "--include", "sub/?.log", "--exclude", "c.*"], &["sub/b.log"]);
     run_with(&["--recursive", "--include", "*.log", "--exclude", "sub/*"], &["a.log"]);
     let invalid = ["--include".as_ref(), "a[".as_ref(), scratch.path().as_os_str()];
-    run(&mut scrub(invalid)).ends(2).says("--include number 1");
+    run(&mut scrub(invalid)).ends(2).says("--include is not a valid pattern");
 }
 
-/// Wrong usage exits with 2 before any file is touched, and repeats no word.
+/// Wrong usage exits with 2 before any file is touched.
 #[test]
 fn wrong_usage() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -355,7 +355,7 @@ fn wrong_usage() {
     ];
     for args in all {
         let ran = run(&mut scrub(args)).ends(2);
-        assert!(ran.err().contains("hint:") && !ran.err().contains("missing.log"), "{args:?}: {}", ran.err());
+        assert!(ran.err().contains("hint:"), "{args:?}: {}", ran.err());
     }
     assert_eq!(state(Path::new(path)), before);
     run(&mut scrub(["--dry-run", path])).ends(0).says(&format!("found 1 in {path} ({NAME} 1)"));

@@ -13,7 +13,7 @@ fn messages_are_ordered_and_grouped() {
     let write = |name: String, content: &[u8]| fs::write(dir.path().join("logs").join(name), content).unwrap();
     fs::write(dir.path().join("app.env"), format!("API_TOKEN={SECRET}\n")).unwrap();
     (0..40).for_each(|n| write(format!("{n:02}.log"), format!("a {SECRET} b\n").as_bytes()));
-    (0..14).for_each(|n| write(format!("{n:02}.gz"), b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0"));
+    (0..14).for_each(|n| write(format!("{n:02}.7z"), b"7z\xbc\xaf\x27\x1c\0\x04"));
     write("a.db".to_owned(), b"SQLite format 3\0and the rest");
     let scrub = |args: &[&str]| {
         let mut command = hushlog([&["scrub", "--dotenv", "app.env", "--recursive"], args, &["logs"]].concat());
@@ -25,9 +25,10 @@ fn messages_are_ordered_and_grouped() {
     sorted.sort_unstable();
     assert!(found == sorted && found.len() == 40, "{said}");
     let unsearched: Vec<&str> = said.lines().filter(|line| line.contains("warning: not searched: ")).collect();
-    let [gzip, database] = unsearched.as_slice() else { panic!("{said}") };
+    let [archives, database] = unsearched.as_slice() else { panic!("{said}") };
     assert!(
-        gzip.contains("logs/00.gz, logs/01.gz, ") && gzip.contains("logs/09.gz and 4 more, which --report lists: ")
+        archives.contains("logs/00.7z, logs/01.7z, ")
+            && archives.contains("logs/09.7z and 4 more, which --report lists: it is 7-zip")
     );
     assert!(database.contains("not searched: logs/a.db: "), "{database}");
     assert!(said.ends_with("; 15 not searched\n"), "{said}");
