@@ -1,22 +1,24 @@
 //! Scrubs a file in place: masks overwrite the regions, and no other byte, size, inode, owner or
 //! mode changes, even while a writer appends.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, fsync, futimens};
+use rustix::fs::{fstat, fsync};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
-use super::boundary::Claim;
+use super::claim::Claim;
 use super::file::FromStart;
 use super::findings::Findings;
+use super::live::{is_live, note_the_time};
 use super::mask_writer::{MaskError, MaskTarget, MaskWriter};
+use super::outcome::ScrubError;
 use super::search;
 use super::torn;
 use super::{file, search::Progress};
@@ -28,8 +30,6 @@ use crate::redact::region::Region;
 use crate::sys::sources::Sources;
 use crate::{BuildError, NeedleSet};
 
-/// A file modified within this many seconds is live: still being written.
-const LIVE_SECONDS: i64 = 2;
 /// The time limit and the polling interval for the rest of a secret at the end of a live file.
 const REST_WAIT_MAX: Duration = Duration::from_millis(300);
 const REST_LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -39,38 +39,6 @@ const GROWTH_MAX: u64 = 256 << 20;
 const RESTARTS_MAX: u32 = 16;
 /// The number of leading bytes that identify a file.
 const HEAD_LEN: usize = 64;
-
-/// The reason why a file was not scrubbed as a whole. Masks written until then remain. No variant
-/// holds any of its content.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScrubError {
-    /// Reading or writing failed.
-    #[error("{0}")]
-    Io(#[source] io::Error),
-    /// The masks were written, but may not have reached the disk.
-    #[error("the masks may not have reached the disk: {0}")]
-    Sync(#[source] io::Error),
-    /// The file was truncated or overwritten repeatedly.
-    #[error("the file kept being overwritten")]
-    KeepsChanging,
-    /// The file is being written, and a replacement would lose later writes to the old one.
-    #[error("the file is being written to; without --rewrite, it can be scrubbed in place")]
-    Live,
-    /// A secret is in several records of a container log, and each byte that could mask its parts
-    /// occurs in some secret.
-    #[error("no character remains to mask parts of a secret with")]
-    NoFiller,
-    /// The file grew faster than the search.
-    #[error("the file grows faster than it is searched")]
-    Outgrown,
-}
-
-impl From<Errno> for ScrubError {
-    fn from(error: Errno) -> ScrubError {
-        ScrubError::Io(error.into())
-    }
-}
 
 /// The action on the regions found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +159,22 @@ impl Scrubber {
         self.scrub_but(file, &Claim::default(), writer)
     }
 
+    /// Searches a file's own bytes, of any kind, and changes nothing.
+    pub(super) fn search_bytes(&self, file: &File) -> Result<Findings, ScrubError> {
+        let Scrubber { set, progress, .. } = self;
+        let mut findings = Findings::default();
+        let len = fstat(file)?.st_size as u64;
+        let mut finder = Finder::new(Arc::clone(set));
+        let mut note = |region: Region| {
+            findings.note(set, &region);
+            Ok::<(), ScrubError>(())
+        };
+        search::to_end(file.as_fd(), &mut finder, len, &mut search::buffer(), progress, &mut note)?;
+        finder.finish(false).try_for_each(note)?;
+        findings.bytes = len;
+        Ok(findings)
+    }
+
     /// Like [`scrub`](Scrubber::scrub), without the parts of secrets across the file's boundaries.
     pub(super) fn scrub_but(
         &self,
@@ -227,14 +211,6 @@ impl Scrubber {
     }
 }
 
-/// Updates the modification time: some file systems, such as tmpfs, do not for writes through a
-/// mapping. If that is not permitted, only the time is lost.
-pub(super) fn note_the_time(file: BorrowedFd<'_>) {
-    let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-    let _ =
-        futimens(file, &Timestamps { last_access: omit, last_modification: Timespec { tv_nsec: UTIME_NOW, ..omit } });
-}
-
 /// The reason why a pass stopped.
 enum Halt {
     /// The file was replaced or truncated: restart from its beginning.
@@ -251,15 +227,6 @@ impl From<Errno> for Halt {
 impl From<io::Error> for Halt {
     fn from(error: io::Error) -> Halt {
         Halt::Failed(ScrubError::Io(error))
-    }
-}
-
-impl From<MaskError> for ScrubError {
-    fn from(error: MaskError) -> ScrubError {
-        match error {
-            MaskError::Io(error) => ScrubError::Io(error),
-            MaskError::Truncated | MaskError::Changed => ScrubError::KeepsChanging,
-        }
     }
 }
 
@@ -408,16 +375,6 @@ impl Pass<'_> {
 /// Whether the end of a file may begin a secret with its rest still to come.
 fn is_waiting(finder: &Finder) -> bool {
     finder.held() >= PARTIAL_LEN_MIN || finder.held() > 0 && !finder.open(false).is_empty()
-}
-
-/// Whether the file was written to recently or, by a wrong clock, in the future.
-pub(super) fn is_live(file: BorrowedFd<'_>) -> Result<bool, Errno> {
-    Ok(is_live_since(fstat(file)?.st_mtime as i64))
-}
-
-/// Like [`is_live`], for a modification time in seconds.
-pub(super) fn is_live_since(modified: i64) -> bool {
-    clock_gettime(ClockId::Realtime).tv_sec - modified <= LIVE_SECONDS
 }
 
 /// The first bytes of a file, which reveal a rewrite. A rewrite leaves no other trace if the new

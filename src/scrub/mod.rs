@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod boundary;
+mod claim;
 #[cfg(feature = "compress")]
 mod compression;
 mod content;
@@ -14,8 +15,11 @@ mod holes;
 mod in_place;
 mod kind;
 pub(crate) mod lease;
+mod live;
 mod mask_writer;
+mod outcome;
 mod rewrite;
+mod rules;
 mod search;
 mod site;
 mod torn;
@@ -25,10 +29,11 @@ mod tree;
 mod wanted;
 
 pub use findings::{Findings, OFFSETS_MAX, Places};
-pub use in_place::{Action, ScrubError, Scrubber};
+pub use in_place::{Action, Scrubber};
 #[cfg(feature = "sidecar")]
 pub(crate) use kind::{compression_of, compression_of_head};
 pub use mask_writer::{MaskError, MaskTarget, MaskWriter};
-pub use tree::{Outcome, Tree};
+pub use outcome::{Outcome, ScrubError};
+pub use tree::Tree;
 #[cfg(any(feature = "cli", feature = "sidecar"))]
 pub use wanted::{is_named, is_wanted};

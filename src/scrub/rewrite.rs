@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use zeroize::Zeroizing;
 
-use super::boundary::Claim;
+use super::claim::Claim;
 #[cfg(feature = "compress")]
 use super::compression;
 use super::content;
@@ -27,12 +27,13 @@ use super::escape;
 #[cfg(feature = "compress")]
 use super::file::FromStart;
 use super::findings::Findings;
-use super::in_place::{self, ScrubError, Scrubber};
+use super::in_place::Scrubber;
 use super::kind::Compression;
 use super::lease::Lease;
+use super::live::is_live;
+use super::outcome::ScrubError;
 use super::search;
 use super::torn::{self, Torn};
-use super::treat::search_bytes;
 use crate::container::{self, RecordFormat, SplitFinder, split_secrets_with};
 use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
@@ -46,12 +47,6 @@ use crate::sys::temporary;
 const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
 /// The write size, in bytes.
 const WRITE_LEN: usize = 64 << 10;
-
-impl From<io::Error> for ScrubError {
-    fn from(error: io::Error) -> ScrubError {
-        ScrubError::Io(error)
-    }
-}
 
 /// A file in its directory.
 pub(super) struct Place<'a> {
@@ -127,7 +122,7 @@ impl Place<'_> {
             parts.extend(self.escapes(regions)?);
         }
         if self.compression.is_some() {
-            findings.add(search_bytes(scrubber, self.file)?);
+            findings.add(scrubber.search_bytes(self.file)?);
         }
         Ok((findings, parts))
     }
@@ -157,7 +152,7 @@ impl Place<'_> {
         // again.
         let lease = Lease::take(self.file.as_fd()).map_err(|_| ScrubError::Live)?;
         let before = fstat(self.file)?;
-        if lease.is_none() && in_place::is_live(self.file.as_fd())? {
+        if lease.is_none() && is_live(self.file.as_fd())? {
             return Err(ScrubError::Live);
         }
         let (findings, mut parts) = self.count_but(scrubber)?;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use rustix::fs::{FileType, OFlags, Stat, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::Errno;
 
-use super::in_place::ScrubError;
 use super::kind::{self, Kind, Near};
-use super::tree::{Outcome, Tree};
+use super::outcome::{Outcome, ScrubError};
+use super::rules::Rules;
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, kind as type_of};
 use crate::sys::strict::{self, Reach, is_its_only_name, looks_deleted};
@@ -49,15 +49,15 @@ impl Site {
 
     /// Whether the file is a source of secrets. Uses `O_PATH`, since opening could copy the file up
     /// into another overlay layer, where it is a different file.
-    pub(super) fn is_source(&self, tree: &Tree<'_>) -> bool {
-        let sources = tree.scrubber.sources();
+    pub(super) fn is_source(&self, rules: Rules<'_>) -> bool {
+        let sources = rules.scrubber.sources();
         !sources.is_empty()
             && strict::open(&*self.directory, &self.name, OFlags::PATH, self.reach())
                 .is_ok_and(|file| sources.holds(&file).unwrap_or(false))
     }
 
     /// Opens the inspected file for searching, or also for writing.
-    pub(super) fn open(&self, tree: &Tree<'_>, id: FileId, access: OFlags) -> Result<Opened, ScrubError> {
+    pub(super) fn open(&self, rules: Rules<'_>, id: FileId, access: OFlags) -> Result<Opened, ScrubError> {
         let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = strict::open(&*self.directory, &self.name, flags, self.reach())?;
         let opened = fstat(&file)?;
@@ -65,13 +65,13 @@ impl Site {
             return Ok(Opened::Moved);
         }
         // The file may have been swapped, and back, during the check.
-        if tree.scrubber.sources().holds(&file).map_err(ScrubError::Io)? {
+        if rules.scrubber.sources().holds(&file).map_err(ScrubError::Io)? {
             return Ok(Opened::No(Outcome::Source));
         }
         // A search is no access. Only the owner may set `O_NOATIME`; for other users the access
         // time is updated.
         let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::NOATIME));
-        if !tree.hard_links {
+        if !rules.hard_links {
             let untold = |why: &str| {
                 let text =
                     format!("cannot find out whether it has several names: {why} (--hard-links scrubs it anyway)");

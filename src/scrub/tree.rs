@@ -15,13 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{CWD, FileType, OFlags, Stat, fstat};
+use rustix::fs::{CWD, FileType, OFlags, fstat};
 use rustix::io::Errno;
 
-use super::boundary::{self, Claim, Place};
-use super::findings::Findings;
-use super::in_place::{Action, ScrubError, Scrubber};
+use super::boundary::{self, Place};
+use super::claim::Claim;
+use super::in_place::{Action, Scrubber};
 use super::mask_writer::MaskWriter;
+use super::outcome::{Outcome, ScrubError};
+use super::rules::Rules;
 use super::site::{Opened, Site};
 use super::treat::Treat;
 use crate::sys::beneath::Dir;
@@ -37,29 +39,6 @@ const WAITING_PER_THREAD: usize = 8;
 
 /// The reason for a file that no round could reach.
 const MOVED: &str = "it was renamed or linked meanwhile";
-
-/// The outcome for one file.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The file was searched to its end, and its secrets were masked or counted.
-    Searched(Findings),
-    /// The file is a source of secrets, or another file at a source's path. It is left unchanged.
-    Source,
-    /// The file holds no text that could contain a secret, or is not among the requested files.
-    Skipped(&'static str),
-    /// The file may contain secrets but was not searched; it is not clean.
-    NotSearched(String),
-    /// The file is not text, or not in readable form. Its bytes were searched and left unchanged;
-    /// it is not clean.
-    Left {
-        /// Its kind, in words.
-        why: String,
-        /// The secrets found in it.
-        findings: Findings,
-    },
-    /// The search failed, or a finding could not be masked.
-    Failed(ScrubError),
-}
 
 /// Selects the files to scrub.
 pub struct Tree<'a> {
@@ -105,6 +84,11 @@ struct Known {
 }
 
 impl Tree<'_> {
+    fn rules(&self) -> Rules<'_> {
+        let Tree { scrubber, hard_links, rewrite, binary, .. } = *self;
+        Rules { scrubber, hard_links, rewrite, binary }
+    }
+
     /// Scrubs a file, or the files in a directory. Reports every result through `tell`.
     ///
     /// Files that appear during the run, for example by log rotation, are scrubbed as well, in at
@@ -283,14 +267,14 @@ impl Tree<'_> {
                 Outcome::Skipped(what)
             });
         }
-        if site.is_source(self) {
+        if site.is_source(self.rules()) {
             return Some(Outcome::Source);
         }
-        if !self.may_have(&looked_at) {
+        if !self.rules().may_have(&looked_at) {
             return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
         }
         let is_done = |id| lock(&known.done).contains(&id);
-        let claim = job.place.as_ref().map(|place| place.claim(self, id, &is_done, writer)).unwrap_or_default();
+        let claim = job.place.as_ref().map(|place| place.claim(self.rules(), id, &is_done, writer)).unwrap_or_default();
         let outcome =
             self.scrub_file(site, id, (known, claim), writer).unwrap_or_else(|error| Some(Outcome::Failed(error)));
         if outcome.is_none() {
@@ -303,11 +287,6 @@ impl Tree<'_> {
         outcome
     }
 
-    /// Whether the file's number of names is allowed.
-    pub(super) fn may_have(&self, names: &Stat) -> bool {
-        names.st_nlink <= 1 || self.hard_links && !self.rewrite
-    }
-
     /// Returns `None` if the name now refers to another file.
     fn scrub_file(
         &self,
@@ -317,13 +296,13 @@ impl Tree<'_> {
         writer: &mut Option<MaskWriter>,
     ) -> Result<Option<Outcome>, ScrubError> {
         let in_place = self.scrubber.does(Action::Mask) && !self.rewrite;
-        let file = match site.open(self, id, if in_place { OFlags::RDWR } else { OFlags::RDONLY })? {
+        let file = match site.open(self.rules(), id, if in_place { OFlags::RDWR } else { OFlags::RDONLY })? {
             Opened::File(file) => file,
             Opened::No(outcome) => return Ok(Some(outcome)),
             Opened::Moved => return Ok(None),
         };
         let (kind, claim) = (site.kind(&file)?, claim.on(&file));
-        let treat = Treat { scrubber: self.scrubber, rewrite: self.rewrite, binary: self.binary, claim: &claim };
+        let treat = Treat { rules: self.rules(), claim: &claim };
         let outcome = treat.file(&site.directory, &site.name, &file, kind, writer);
         if self.rewrite && self.scrubber.does(Action::Mask) {
             // The new file needs no second visit.

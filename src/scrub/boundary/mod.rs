@@ -25,20 +25,22 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use rustix::fs::{FileType, OFlags, fstat, fsync};
 use zeroize::Zeroizing;
 
+use super::claim::{Claim, stamp};
 use super::file;
-use super::findings::Findings;
-use super::in_place::{Action, ScrubError, is_live_since, note_the_time};
+use super::in_place::Action;
 use super::kind::{self, Compression, Kind};
+use super::live::{is_live_since, note_the_time};
 use super::mask_writer::{MaskError, MaskWriter};
+use super::outcome::ScrubError;
+use super::rules::Rules;
 use super::site::{Opened, Site};
-use super::tree::Tree;
 use crate::sys::file::{FileId, kind as type_of};
 use crate::sys::mutex::lock;
 use crate::sys::rotation::{self, Log};
 use crate::sys::strict;
 use find::{End, Found, Row};
 use mask::{fill, is_json, set_modified};
-use text::{Stamp, Text, stamp};
+use text::Text;
 
 /// The maximum number of files that one secret extends over. A file's claim is complete once this
 /// many file ends on both sides of it were searched.
@@ -74,21 +76,6 @@ struct Searched {
     /// For partially masked secrets. It comes later, since files that are not consecutive may seem
     /// to hold one.
     begun: OnceLock<()>,
-}
-
-/// The parts of a file that belong to secrets across its boundaries.
-#[derive(Default)]
-pub(super) struct Claim {
-    /// The unmasked parts: those of a count, or those to be masked when the file is rewritten.
-    pub(super) ranges: Vec<Range<u64>>,
-    /// The secrets that are reported with this file.
-    pub(super) findings: Findings,
-    /// The reason why a secret was not masked.
-    pub(super) failed: Option<ScrubError>,
-    /// The file's own scrub has to record the time of a change.
-    pub(super) is_written: bool,
-    /// The state of the file when it was read, if it is compressed.
-    stamp: Option<Stamp>,
 }
 
 /// For each site in one directory, its place among the files of its log, if it shares a log with
@@ -148,13 +135,13 @@ impl Place {
     /// the result. `is_done` returns whether a file's results are already out.
     pub(super) fn claim(
         &self,
-        tree: &Tree<'_>,
+        rules: Rules<'_>,
         id: FileId,
         is_done: &dyn Fn(FileId) -> bool,
         writer: &mut Option<MaskWriter>,
     ) -> Claim {
         let boundaries = &*self.boundaries;
-        let mut search = Search { tree, boundaries, is_done, at_hand: id };
+        let mut search = Search { rules, boundaries, is_done, at_hand: id };
         let near = |&(log, at): &(usize, Option<usize>)| {
             let ends = boundaries.ends[log].len();
             let near = match at {
@@ -184,19 +171,6 @@ impl Boundaries {
     }
 }
 
-impl Claim {
-    /// The part of the claim that still applies to the open file.
-    pub(super) fn on(self, file: &File) -> Claim {
-        let is_same = self.stamp.is_none_or(|known| fstat(file).is_ok_and(|stat| stamp(&stat) == known));
-        if is_same { self } else { Claim { ranges: Vec::new(), ..self } }
-    }
-
-    /// Whether one of `ranges` contains this range.
-    pub(super) fn holds(ranges: &[Range<u64>], range: &Range<u64>) -> bool {
-        ranges.iter().any(|claimed| claimed.start <= range.start && range.end <= claimed.end)
-    }
-}
-
 /// A file of a log while its boundaries are searched.
 struct Member {
     site: usize,
@@ -214,7 +188,7 @@ enum Look {
 }
 
 struct Search<'a> {
-    tree: &'a Tree<'a>,
+    rules: Rules<'a>,
     boundaries: &'a Boundaries,
     is_done: &'a dyn Fn(FileId) -> bool,
     at_hand: FileId,
@@ -254,7 +228,7 @@ impl Search<'_> {
         writer: &mut Option<MaskWriter>,
     ) -> Result<bool, Halt> {
         let Some(older) = self.open(site)? else { return Ok(false) };
-        let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
+        let (set, filler) = (self.rules.scrubber.set(), self.rules.scrubber.part_filler());
         if older.text.compression.is_some() && !self.may_go_on(rows)? {
             return Ok(false);
         }
@@ -290,7 +264,7 @@ impl Search<'_> {
     /// Whether a file that may follow begins with the remainder of a secret. Only then is a
     /// compressed file decompressed to its end.
     fn may_go_on(&self, rows: &[Vec<usize>]) -> Result<bool, Halt> {
-        let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
+        let (set, filler) = (self.rules.scrubber.set(), self.rules.scrubber.part_filler());
         for row in rows {
             for &site in row.iter().take(FOLLOWERS_MAX) {
                 let Some(member) = self.open(site)? else { continue };
@@ -309,10 +283,10 @@ impl Search<'_> {
     /// Opens a file to search, if it has content. Leaves out files that only their own scrub
     /// understands.
     fn open(&self, site: usize) -> Result<Option<Member>, Halt> {
-        let (tree, known) = (self.tree, &self.boundaries.sites[site]);
+        let (rules, known) = (self.rules, &self.boundaries.sites[site]);
         let compression = match rotation::compressed_extension(&known.name) {
             None => None,
-            Some(_) if tree.scrubber.does(Action::Mask) && !tree.rewrite => return Ok(None),
+            Some(_) if rules.scrubber.does(Action::Mask) && !rules.rewrite => return Ok(None),
             Some(end) => match Compression::of_extension(end).filter(|_| cfg!(feature = "compress")) {
                 None => return Ok(None),
                 compression => compression,
@@ -330,8 +304,8 @@ impl Search<'_> {
         let stat = fstat(&file)?;
         if type_of(&stat) != FileType::RegularFile
             || stat.st_size == 0
-            || !tree.may_have(&stat)
-            || tree.scrubber.sources().holds(&file)?
+            || !rules.may_have(&stat)
+            || rules.scrubber.sources().holds(&file)?
         {
             return Ok(None);
         }
@@ -342,13 +316,13 @@ impl Search<'_> {
     /// Whether this file may be masked, or its secrets reported, by the rules of the file's own
     /// scrub.
     fn is_ours(&self, member: &Member) -> Result<bool, Halt> {
-        let tree = self.tree;
-        let masks = tree.scrubber.does(Action::Mask);
+        let rules = self.rules;
+        let masks = rules.scrubber.does(Action::Mask);
         let kind = self.boundaries.sites[member.site].kind(&member.text.file)?;
         Ok(match (kind, member.text.compression) {
             (Kind::Text, None) => true,
-            (Kind::Doubtful(_), None) => !(masks && tree.rewrite),
-            (Kind::Binary(_), None) => tree.binary && !tree.rewrite,
+            (Kind::Doubtful(_), None) => !(masks && rules.rewrite),
+            (Kind::Binary(_), None) => rules.binary && !rules.rewrite,
             (Kind::Compressed(found), Some(compression)) if found == compression => {
                 match kind::of_content(&mut *member.text.head()?)? {
                     Kind::Text => true,
@@ -362,7 +336,7 @@ impl Search<'_> {
 
     /// Masks or records a finding. Returns whether it was accepted.
     fn take(&mut self, found: &Found, files: &[&Member], writer: &mut Option<MaskWriter>) -> Result<bool, Halt> {
-        let masks = self.tree.scrubber.does(Action::Mask);
+        let masks = self.rules.scrubber.does(Action::Mask);
         let mut opened = Vec::new();
         for (at, range) in &found.parts {
             let member = files[*at];
@@ -371,7 +345,7 @@ impl Search<'_> {
             }
             let in_place = masks && member.text.compression.is_none();
             let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
-            match self.boundaries.sites[member.site].open(self.tree, member.id, access) {
+            match self.boundaries.sites[member.site].open(self.rules, member.id, access) {
                 Ok(Opened::File(file)) => opened.push((file, range.clone(), member, in_place)),
                 Ok(Opened::Moved) => return Err(Halt::Changed),
                 Ok(Opened::No(_)) => return Ok(false),
@@ -400,7 +374,7 @@ impl Search<'_> {
         opened: &[(File, Range<u64>, &Member, bool)],
         writer: &mut Option<MaskWriter>,
     ) -> Result<Option<ScrubError>, Halt> {
-        let Some(filler) = self.tree.scrubber.part_filler() else { return Ok(Some(ScrubError::NoFiller)) };
+        let Some(filler) = self.rules.scrubber.part_filler() else { return Ok(Some(ScrubError::NoFiller)) };
         let writer = match writer {
             Some(writer) => writer,
             None => writer.insert(MaskWriter::new()?),
@@ -452,7 +426,7 @@ impl Search<'_> {
         opened: &[(File, Range<u64>, &Member, bool)],
         failed: Option<ScrubError>,
     ) -> Result<(), Halt> {
-        let set = self.tree.scrubber.set();
+        let set = self.rules.scrubber.set();
         let untold = opened.iter().find(|(_, _, member, _)| member.id == self.at_hand || !(self.is_done)(member.id));
         let (owner, offset) = untold.map_or((self.at_hand, 0), |(_, range, member, _)| (member.id, range.start));
         for (file, range, member, _) in opened.iter().filter(|(.., in_place)| !in_place) {

@@ -12,9 +12,6 @@ use super::super::file;
 use super::super::kind::Compression;
 use super::super::search;
 
-/// Length and modification time, which identify the state of a compressed file.
-pub(super) type Stamp = (i64, i64, i64);
-
 /// A file of a log, open for reading.
 pub(super) struct Text {
     pub(super) file: File,
@@ -71,9 +68,4 @@ fn last(content: &mut dyn Read, most: usize) -> io::Result<(u64, Zeroizing<Vec<u
     let over = kept.len().saturating_sub(most);
     kept.drain(..over);
     Ok((end - kept.len() as u64, kept))
-}
-
-/// The stamp of a file with this status.
-pub(super) fn stamp(stat: &Stat) -> Stamp {
-    (stat.st_size as _, stat.st_mtime as _, stat.st_mtime_nsec as _)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::file::{Part, key};
 use super::pattern::Match;
 use super::rotated::{Name, Original, Rotated, Spot, copy_among, former, rotated};
-use super::shared::Shared;
+use super::shared::{Link, Shared};
 use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
 use crate::redact::text;
 use crate::scrub::is_named;
@@ -294,7 +294,7 @@ impl Follow {
     }
 
     /// Schedules a file after its predecessor, or by itself.
-    pub(super) fn give(&mut self, mut part: Part, before: Before) -> Arc<Shared> {
+    pub(super) fn give(&mut self, mut part: Link, before: Before) -> Arc<Shared> {
         let shared = Arc::clone(&part.shared);
         self.files.register(&part);
         if before.is_lost && part.offset == 0 {

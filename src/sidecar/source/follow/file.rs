@@ -17,7 +17,6 @@ use rustix::fs::{Stat, fstat};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::shared::Shared;
 use crate::scrub::compression_of_head;
 use crate::scrub::lease::Lease;
 use crate::sidecar::checkpoint::{
@@ -33,7 +32,6 @@ const WARM_LEN: usize = 256 << 10;
 pub(super) struct Part {
     pub(super) file: Arc<OwnedFd>,
     pub(super) key: Key,
-    pub(super) shared: Arc<Shared>,
     pub(super) slot: Slot,
     /// The file may continue a lost predecessor: see [`Position::before`].
     pub(super) before: Option<u64>,
@@ -93,7 +91,6 @@ impl Part {
             recent: tail(&file, offset)?,
             file: Arc::new(file),
             key,
-            shared: Arc::default(),
             slot,
             before,
             is_copy: false,
@@ -252,12 +249,6 @@ impl Part {
         self.head = FingerprintHasher::default();
         self.recent = Zeroizing::default();
         self.checked = i64::MIN;
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        drop(self.shared.end());
     }
 }
 

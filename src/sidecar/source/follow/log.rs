@@ -24,9 +24,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::Files;
-use super::file::{Part, Read, Standing, Writers};
+use super::file::{Read, Standing, Writers};
 use super::rotated::copy_of;
-use super::shared::{Held, Shared};
+use super::shared::{Held, Link, Shared};
 use crate::sidecar::checkpoint::{Fingerprint, Slot, tail};
 use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
@@ -51,9 +51,9 @@ const LOOK_UNTOLD: Duration = Duration::from_millis(250);
 pub(crate) struct Followed {
     files: Arc<Files>,
     back: Weak<Back>,
-    part: Part,
+    part: Link,
     /// The truncated file that follows the part, which is its copy.
-    truncated: Option<Part>,
+    truncated: Option<Link>,
     /// The number of bytes passed on from all files, and the number of them written.
     given: u64,
     confirmed: u64,
@@ -98,7 +98,7 @@ enum Why {
     /// The text before it is gone.
     Truncated,
     /// The file before it is read beside it.
-    Beside(Box<Part>),
+    Beside(Box<Link>),
     Over,
 }
 
@@ -125,11 +125,11 @@ pub(super) struct Back {
 }
 
 impl Followed {
-    pub(super) fn new(files: &Arc<Files>, back: &Arc<Back>, part: Part) -> Followed {
+    pub(super) fn new(files: &Arc<Files>, back: &Arc<Back>, part: Link) -> Followed {
         Followed::of(Arc::clone(files), Arc::downgrade(back), part)
     }
 
-    fn of(files: Arc<Files>, back: Weak<Back>, part: Part) -> Followed {
+    fn of(files: Arc<Files>, back: Weak<Back>, part: Link) -> Followed {
         Followed {
             files,
             back,
@@ -290,7 +290,7 @@ impl Followed {
 }
 
 impl Text {
-    fn of(part: &Part, given: u64) -> Text {
+    fn of(part: &Link, given: u64) -> Text {
         let (file, slot) = (Arc::clone(&part.file), Some(Arc::clone(&part.slot)));
         Text {
             given,

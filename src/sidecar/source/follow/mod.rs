@@ -63,7 +63,7 @@ use log::{Back, Followed};
 use pattern::{Match, Pattern, Walk};
 use rotated::{Name, Spot};
 use seen::{Paths, Seen};
-use shared::Shared;
+use shared::{Link, Shared};
 use watch::Watch;
 
 pub(crate) use listen::Following;
@@ -101,7 +101,7 @@ impl Files {
         lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_in_hand())
     }
 
-    fn register(&self, part: &Part) {
+    fn register(&self, part: &Link) {
         lock(&self.read).insert(part.key.clone(), Arc::downgrade(&part.shared));
     }
 }
@@ -442,7 +442,7 @@ impl Follow {
             }
             position.is_done = false;
         }
-        let part = Part::new(file, key.clone(), slot)?;
+        let part = Link::new(Part::new(file, key.clone(), slot)?, Shared::default());
         part.shared.displace(is_displaced);
         Ok(Some((key, Some(self.give(part, before)))))
     }

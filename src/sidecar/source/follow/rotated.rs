@@ -6,13 +6,12 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, fstat};
 
 use super::file::{Part, key, modified};
 use super::listing::{Listing, Listings};
-use super::shared::Shared;
+use super::shared::{Link, Shared};
 use super::{Files, RENAMED_MAX};
 use crate::sidecar::checkpoint::{Fingerprint, FingerprintHasher, Key, Position, tail};
 use crate::sys::beneath::{Dir, Links};
@@ -129,7 +128,7 @@ pub(super) fn copy_of(
     of: &Key,
     position: &Position,
     content: (Fingerprint, Fingerprint, u64),
-) -> Option<Part> {
+) -> Option<Link> {
     copy_among(&mut Listings::default(), files, of, position, content)
 }
 
@@ -140,7 +139,7 @@ pub(super) fn copy_among(
     of: &Key,
     position: &Position,
     content: (Fingerprint, Fingerprint, u64),
-) -> Option<Part> {
+) -> Option<Link> {
     if content.0.len == 0 {
         return None;
     }
@@ -239,7 +238,7 @@ fn open_copy(
     position: &Position,
     (head, tail, offset): (Fingerprint, Fingerprint, u64),
     copy: &Rotated,
-) -> io::Result<Option<Part>> {
+) -> io::Result<Option<Link>> {
     let file = copy.dir.open_file(&copy.name, OFlags::RDONLY)?;
     let stat = fstat(&file)?;
     if FileId::from(&stat) != copy.file {
@@ -261,6 +260,5 @@ fn open_copy(
     let slot = files.checkpoints.add(key.clone(), position);
     let mut part = Part::new(file, key, slot)?;
     part.is_copy = true;
-    part.shared = Arc::new(Shared::beside());
-    Ok(Some(part))
+    Ok(Some(Link::new(part, Shared::beside())))
 }

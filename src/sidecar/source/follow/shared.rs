@@ -1,5 +1,6 @@
 //! The state that the follower and the reader of a file share.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -7,6 +8,38 @@ use tokio::sync::Notify;
 
 use super::file::Part;
 use crate::sys::mutex::lock;
+
+/// A file in the chain of its log's files: its reader's part, and the shared state.
+pub(super) struct Link {
+    part: Part,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Link {
+    pub(super) fn new(part: Part, shared: Shared) -> Link {
+        Link { part, shared: Arc::new(shared) }
+    }
+}
+
+impl Deref for Link {
+    type Target = Part;
+
+    fn deref(&self) -> &Part {
+        &self.part
+    }
+}
+
+impl DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut Part {
+        &mut self.part
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        drop(self.shared.end());
+    }
+}
 
 /// The shared state of one file.
 #[derive(Default)]
@@ -36,7 +69,7 @@ enum Next {
     #[default]
     Unknown,
     /// The successor.
-    Is(Box<Part>),
+    Is(Box<Link>),
     /// The reader has taken it, or has ended: the file has no reader any more.
     Over,
 }
@@ -82,7 +115,7 @@ impl Shared {
     /// # Errors
     ///
     /// The same part, when the file has another successor, or no reader.
-    pub(super) fn then(&self, part: Box<Part>) -> Result<(), Box<Part>> {
+    pub(super) fn then(&self, part: Box<Link>) -> Result<(), Box<Link>> {
         let mut next = lock(&self.next);
         if !matches!(*next, Next::Unknown) {
             return Err(part);
@@ -128,7 +161,7 @@ impl Shared {
     }
 
     /// Ends the reader, and returns the successor.
-    pub(super) fn end(&self) -> Option<Box<Part>> {
+    pub(super) fn end(&self) -> Option<Box<Link>> {
         match std::mem::replace(&mut *lock(&self.next), Next::Over) {
             Next::Is(part) => Some(part),
             Next::Unknown | Next::Over => None,
