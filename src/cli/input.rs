@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 use hushlog::Redactor;
 use hushlog::io::{PumpError, PumpOptions, PumpSummary, Relay};
+use hushlog::registry::nearest;
 use hushlog::sys::input::Input;
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, fstat};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::message::{Failure, reason, typed_path};
 use super::stdio;
-use super::usage::nearest;
 
 /// Descriptors that the program needs besides its input.
 const OTHER_DESCRIPTORS: u64 = 64;

@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 
 use hushlog::io::Release;
 use hushlog::redact::secret::VALUE_LEN_MIN;
+use hushlog::registry::nearest;
 use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
 
 use super::message::{self, Failure, warning};
-use super::usage::nearest;
 
 /// Values of this total length need far fewer needles than a set may have.
 const SURE_LEN_MAX: usize = 64 << 10;

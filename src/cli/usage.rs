@@ -7,6 +7,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
+use hushlog::registry::nearest;
 
 use super::message::{Failure, typed};
 
@@ -19,8 +20,6 @@ const NEEDS: [(&str, &str); 6] = [
     ("--through", "--canary"),
     ("--through", "NAME"),
 ];
-/// The maximum distance of a suggested name: one typing error in a short name, two in a longer one.
-const DISTANCE_MAX: usize = 2;
 
 /// The failure for clap's error about these words.
 pub(crate) fn failure(error: &clap::Error, words: &[OsString], program: &Command) -> Failure {
@@ -117,14 +116,6 @@ fn unknown(error: &clap::Error, words: &[OsString], program: &Command, command: 
 fn owner<'a>(program: &'a Command, long: &str) -> Option<&'a str> {
     let has = |command: &&Command| command.get_arguments().any(|argument| argument.get_long() == Some(long));
     program.get_subcommands().find(has).map(Command::get_name)
-}
-
-/// The name that this word may be a mistyped form of.
-pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_ascii_lowercase();
-    let distance_max = DISTANCE_MAX.min(word.len() / 2);
-    let near = names.map(|name| (strsim::osa_distance(&word, name), name));
-    near.filter(|(distance, _)| *distance <= distance_max).min().map(|(_, name)| name)
 }
 
 /// The text for missing arguments, by their names.
@@ -330,18 +321,6 @@ mod tests {
         found.dedup();
         let needs = NEEDS.iter().map(|(option, needed)| ((*option).to_owned(), (*needed).to_owned()));
         assert_eq!(found, needs.filter(|(_, needed)| needed.starts_with("--")).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_mistyped_name_gets_the_nearest_one() {
-        let near = |word| nearest(word, ["env", "dotenv", "secret-file", "registry", "as"].into_iter());
-        assert_eq!(near("evn"), Some("env"));
-        assert_eq!(near("dotnev"), Some("dotenv"));
-        assert_eq!(near("secretfile"), Some("secret-file"));
-        assert_eq!(near("x"), None);
-        assert_eq!(near("is"), Some("as"));
-        assert_eq!(near("SECRET_FILE"), Some("secret-file"));
-        assert_eq!(near("nothing"), None);
     }
 
     #[test]

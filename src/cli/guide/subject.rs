@@ -1,11 +1,11 @@
 //! Commands and subjects by their names: `hushlog help` and `hushlog man`.
 
 use clap::Command;
+use hushlog::registry::nearest;
 
 use super::documents;
 use super::pages::{FILTER, PAGES, Page};
 use crate::cli::message::{self, Failure};
-use crate::cli::usage::nearest;
 
 /// The document about the program as a whole. Its man page is that of the program.
 const PROGRAM: (&str, &str) = ("program", "the rules for all commands: sources, files, reports, messages, environment");

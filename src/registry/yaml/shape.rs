@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use super::outline::{Edge, Kind, Node, Outline};
 use super::{Fault, Form, Place};
+use crate::registry::nearest::nearest;
 
-/// The maximum number of edits between a key and the one that it may have been meant as.
-const EDITS_MAX: usize = 2;
 /// The length from which the first sentence of a description says enough, in bytes.
 const MEANING_LEN: usize = 20;
 
@@ -124,12 +123,9 @@ fn unknown(outline: &Outline<'_>, at: usize, key: &str, above: Option<&Value>, f
     if let Some(name) = valid.iter().find(|name| **name == word) {
         return fault.hint(format!("a colon is missing after {name}; {valid_keys}"));
     }
-    let near = valid.iter().map(|name| (strsim::osa_distance(name, key), name)).min();
-    match near {
-        Some((edits, name)) if edits <= EDITS_MAX && edits < name.len() => {
-            fault.hint(format!("did you mean {name}? {valid_keys}"))
-        }
-        _ => match section_of(key, form.schema, "") {
+    match nearest(key, valid.iter().copied()) {
+        Some(name) => fault.hint(format!("did you mean {name}? {valid_keys}")),
+        None => match section_of(key, form.schema, "") {
             Some(section) => fault.hint(format!("{key} is a key of {section}; {valid_keys}")),
             None => fault.hint(valid_keys),
         },
