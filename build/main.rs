@@ -1,9 +1,10 @@
-//! Passes the commit to the compiler, and renders the manual, `docs/*.md`, for the program: as the
-//! sections of its man pages, and as plain text for a terminal.
+//! Passes the commit to the compiler, leaves tables out of the release program, and renders the
+//! manual, `docs/*.md`, for the program: as the sections of its man pages, and as plain text for a
+//! terminal.
 //!
-//! This happens at build time, so that the program holds no Markdown parser: pulldown-cmark with
-//! its table of HTML's entities would be larger than all pages. The pages are deflated, since the
-//! program inflates other files anyway. The library alone has no manual, and needs no crate for
+//! Rendering happens at build time, so that the program holds no Markdown parser: pulldown-cmark
+//! with its table of HTML's entities would be larger than all pages. The pages are deflated, since
+//! the program inflates other files anyway. The library alone has no manual, and needs no crate for
 //! this.
 
 mod commit;
@@ -16,12 +17,17 @@ mod roff;
 mod sections;
 #[cfg(feature = "cli")]
 mod text;
+#[cfg(feature = "cli")]
+mod unwind;
 
 fn main() {
     println!("cargo::rerun-if-changed=build");
     commit::pass();
     #[cfg(feature = "cli")]
-    write_manual();
+    {
+        unwind::leave_out();
+        write_manual();
+    }
 }
 
 /// Writes all documents into one file, deflated: of each its name, the names of the documents that
