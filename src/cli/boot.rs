@@ -4,7 +4,7 @@ use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
 use hushlog::session::{Files, Session, SessionDir, SessionError, Text};
-use hushlog::source::{SourceError, SourceErrorKind, session};
+use hushlog::source::{Origin, SourceError, SourceErrorKind, session};
 use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
@@ -45,7 +45,12 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
         let boot = BootCommand { sources, group: group.as_deref(), allow_disk: *allow_disk, quiet: *quiet };
         return install::run(install, &boot);
     }
-    let environment = environment::machine_wide(source::load_for_boot(&args.sources, args.quiet)?)?;
+    let mut loaded = source::load_for_boot(&args.sources, args.quiet)?;
+    // Readings of dotenv files by other programs than the one whose reading is exported.
+    let readings =
+        loaded.secrets.extract_if(.., |sourced| !sourced.exported.is_exported && sourced.origin == Origin::Dotenv);
+    let readings = readings.map(|sourced| sourced.exported).collect();
+    let environment = environment::machine_wide(loaded)?;
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;
@@ -54,6 +59,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let locked = directory.lock().map_err(failure)?;
     let earlier = locked.read().map_err(failure)?;
     let mut session = Session::new(boot::id(), &environment);
+    session.mask(readings);
     if let Some(earlier) = earlier {
         session.keep(earlier);
     }

@@ -183,6 +183,9 @@ fn command(boot: &BootCommand<'_>, root: &Root) -> Result<Vec<String>, Failure> 
         let options = member.chain(trust).chain(environment.iter().map(|name| ("--environment", name)));
         words.extend(options.flat_map(|(option, word)| [option.to_owned(), word.clone()]));
     }
+    if let Some(dialect) = sources.dotenv_dialect {
+        words.extend(["--dotenv-dialect".to_owned(), dialect.name().to_owned()]);
+    }
     for glob in &sources.env {
         words.extend(["--env".to_owned(), text(Path::new(glob))?]);
     }

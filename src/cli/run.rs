@@ -76,8 +76,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
 fn load(sources: &SourceArgs, quiet: bool, command: &[OsString]) -> Result<Loaded, Failure> {
     const SOURCES: [&str; 5] = ["--env", "--dotenv", "--secret-file", "--registry", "--session"];
     let spec = sources.spec()?;
-    source::load_all(&spec, quiet).map_err(|error| {
-        let failure = Failure::from(error);
+    source::load_for_child(sources, quiet).map_err(|failure| {
         let misplaced = SOURCES.iter().find(|option| spec.is_empty() && command.iter().any(|word| word == **option));
         match misplaced {
             Some(option) => failure.hint(format!("{option} is an argument of the command; put it before the command")),

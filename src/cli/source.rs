@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hushlog::Secret;
 use hushlog::registry::Error;
 use hushlog::source::registry::{identity_of_machine, of_machine};
 use hushlog::source::{
-    Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec, Sourced, setting,
+    Dialect, Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec, Sourced, setting,
 };
 
 use super::message::{self, Failure, note, warning};
@@ -35,11 +36,22 @@ pub(crate) struct SourceArgs {
 
     /// Mask the values in a file of NAME=VALUE lines
     ///
-    /// Quoting follows the shell, including values of several lines, `export`, comments, and `\n`
-    /// in double quotes. References to other variables are not expanded; a warning names the values
-    /// that contain one.
+    /// The programs that read such files differ in quotes, escapes, comments and lines. All of
+    /// their readings are masked; see --dotenv-dialect. References to other variables are not
+    /// expanded; a warning names the values that contain one, and another the lines in which no
+    /// program finds a variable. A name by itself takes the value from the environment.
     #[arg(long, value_name = "FILE")]
     pub(crate) dotenv: Vec<PathBuf>,
+
+    /// In commands that set variables, set those of --dotenv as this program reads them [default:
+    /// compose]
+    ///
+    /// `compose` is Docker Compose, `docker` is docker run --env-file, `node` is node --env-file,
+    /// `npm` the package dotenv, `php` phpdotenv, `python` python-dotenv, `ruby` Ruby's dotenv,
+    /// `sh` a shell that sources the file, and `systemd` EnvironmentFile=. A warning names the
+    /// variables that programs read differently, apart from quotes around a value.
+    #[arg(long, value_name = "DIALECT", value_parser = dialects())]
+    pub(crate) dotenv_dialect: Option<Dialect>,
 
     /// Mask the content of a file, or of every file below a directory such as /run/secrets
     ///
@@ -110,6 +122,7 @@ impl SourceArgs {
         Ok(SourceSpec {
             env: self.env.clone(),
             dotenv: self.dotenv.clone(),
+            dotenv_dialect: self.dotenv_dialect,
             secret_files: self.secret_file.clone(),
             registry: registry.map(|path| RegistrySpec {
                 path,
@@ -123,6 +136,12 @@ impl SourceArgs {
         })
     }
 
+    /// The same sources for a command that sets their variables.
+    fn exporting(&self) -> Result<SourceSpec, Failure> {
+        let spec = self.spec()?;
+        Ok(SourceSpec { dotenv_dialect: spec.dotenv_dialect.or(Some(Dialect::default())), ..spec })
+    }
+
     /// The first option that is about a registry.
     fn registry_option(&self) -> Option<&'static str> {
         let options = [
@@ -133,6 +152,11 @@ impl SourceArgs {
         ];
         options.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
     }
+}
+
+/// The parser of `--dotenv-dialect`.
+fn dialects() -> impl TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).map(|name| Dialect::named(&name).unwrap_or_default())
 }
 
 impl From<SourceError> for Failure {
@@ -163,7 +187,16 @@ pub(crate) fn load_all(spec: &SourceSpec, quiet: bool) -> Result<Loaded, SourceE
 /// Reads the sources, for commands that pass secrets on. Without any source, only a session will
 /// do, and no guess by names.
 pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
-    Ok(read(&args.spec()?, Fallback::Session, quiet)?)
+    let loaded = read(&args.exporting()?, Fallback::Session, quiet)?;
+    say_of_dialect(&loaded, args, quiet);
+    Ok(loaded)
+}
+
+/// Reads the sources, for a command whose child gets them.
+pub(crate) fn load_for_child(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    let loaded = load_all(&args.exporting()?, quiet)?;
+    say_of_dialect(&loaded, args, quiet);
+    Ok(loaded)
 }
 
 /// Reads the sources, for the command that creates the session. Without any, reads the machine's
@@ -172,7 +205,7 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
     if args.session {
         return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
     }
-    let mut spec = args.spec()?;
+    let mut spec = args.exporting()?;
     if spec.is_empty() {
         spec.registry = Some(RegistrySpec { path: of_machine()?, ..RegistrySpec::default() });
     }
@@ -181,7 +214,25 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
     {
         registry.identity = identity_of_machine()?;
     }
-    Ok(read(&spec, Fallback::Nothing, quiet)?)
+    let loaded = read(&spec, Fallback::Nothing, quiet)?;
+    say_of_dialect(&loaded, args, quiet);
+    Ok(loaded)
+}
+
+/// Reports the variables of dotenv files whose value depends on the dialect, for a command that
+/// sets them.
+fn say_of_dialect(loaded: &Loaded, args: &SourceArgs, quiet: bool) {
+    if quiet {
+        return;
+    }
+    let dialect = args.dotenv_dialect.unwrap_or_default().name();
+    if !loaded.differing.is_empty() {
+        let names = loaded.differing.join(", ");
+        warning(&format!("set as {dialect} reads it, though other programs read it differently: {names}"));
+    }
+    if !loaded.unset.is_empty() {
+        warning(&format!("masked, but not set, because {dialect} does not read it: {}", loaded.unset.join(", ")));
+    }
 }
 
 /// Reads sources. Messages do not show the secrets that were read, even if a source fails.
@@ -190,14 +241,19 @@ pub(crate) fn read(spec: &SourceSpec, fallback: Fallback, quiet: bool) -> Result
     let mut loaded = Loaded::default();
     let read = waiting("reading the secrets", quiet, || spec.load_into(&mut loaded, fallback, &ask_passphrase));
     message::hide(loaded.secrets.iter().map(Sourced::secret));
-    if !quiet {
-        say(&loaded);
-    }
+    say(&loaded, quiet);
     read.map(|()| loaded)
 }
 
-/// Reports the sources that can be read in several ways, and the way chosen.
-fn say(loaded: &Loaded) {
+/// Reports lines that are not read, even when `quiet`; and the sources that can be read in several
+/// ways, and the way chosen.
+fn say(loaded: &Loaded, quiet: bool) {
+    for unread in &loaded.unread {
+        warning(&unread.text(Interface::CommandLine));
+    }
+    if quiet {
+        return;
+    }
     if !loaded.well_known.is_empty() {
         note(&format!("no source was given; masking the well-known variables: {}", loaded.well_known.join(", ")));
     }

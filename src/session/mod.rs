@@ -57,6 +57,11 @@ impl Session {
         Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect() }
     }
 
+    /// Adds secrets that are masked, but not exported.
+    pub fn mask(&mut self, secrets: Vec<ExportedSecret>) {
+        self.entries.extend(secrets.into_iter().map(|entry| ExportedSecret { is_exported: false, ..entry }));
+    }
+
     /// Keeps the entries of an earlier export in the same boot that this one lacks: deleted
     /// secrets, and old values of rotated ones.
     pub fn keep(&mut self, earlier: Session) {

@@ -5,7 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use glob::Pattern;
 
-use super::error::{Item, SourceError, SourceErrorKind};
+use super::error::{SourceError, SourceErrorKind};
+use super::item::Item;
 use super::well_known;
 use crate::redact::secret::Secret;
 use crate::redact::text;

@@ -3,8 +3,9 @@
 //!
 //! The same error has a different text in each interface, because users know the item as `--dotenv`
 //! or as `secrets.dotenv[0]`: [`SourceError::text`] and [`SourceError::hint`] take the
-//! [`Interface`]. No text holds the value of a secret. Because a user may give a secret as a path
-//! by mistake, a path is shown only if it exists or [reads as a name](may_be_repeated).
+//! [`Interface`](super::Interface). No text holds the value of a secret. Because a user may give a
+//! secret as a path by mistake, a path is shown only if it exists or
+//! [reads as a name](may_be_repeated).
 
 use core::fmt;
 use std::error::Error as StdError;
@@ -12,6 +13,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::item::{Field, Interface, Item};
 use crate::redact::text;
 use crate::registry::{self, MACHINE_REGISTRY, may_be_repeated};
 use crate::session::SessionError;
@@ -19,96 +21,6 @@ use crate::sys::error::reason;
 
 /// The hint for a missing session.
 const BOOT: &str = "`hushlog boot` creates it";
-
-/// The interface through which a user gives sources. It determines their names in errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interface {
-    /// The fields of a [`SourceSpec`](super::SourceSpec).
-    Library,
-    /// The options of the command line.
-    CommandLine,
-    /// The section `secrets` of the sidecar's configuration.
-    Configuration,
-}
-
-/// A field of a [`SourceSpec`](super::SourceSpec).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// Patterns of names of variables.
-    Env,
-    /// Dotenv files.
-    Dotenv,
-    /// Secret files.
-    SecretFiles,
-    /// The registry.
-    Registry,
-    /// The identity that opens the registry.
-    Identity,
-    /// The member that the identity belongs to.
-    Member,
-    /// Requirements on the registry.
-    Trust,
-    /// The environment of the registry.
-    Environment,
-    /// Whether sources may be empty.
-    AllowEmpty,
-}
-
-impl Field {
-    /// The name of the field in an interface.
-    pub fn name(self, interface: Interface) -> &'static str {
-        let [library, command_line, configuration] = match self {
-            Field::Env => ["env", "--env", "secrets.env"],
-            Field::Dotenv => ["dotenv", "--dotenv", "secrets.dotenv"],
-            Field::SecretFiles => ["secret_files", "--secret-file", "secrets.secret_files"],
-            Field::Registry => ["registry", "--registry", "secrets.registry"],
-            Field::Identity => ["identity", "--identity", "secrets.identity"],
-            Field::Member => ["member", "--as", "secrets.member"],
-            Field::Trust => ["trust", "--trust", "secrets.trust"],
-            Field::Environment => ["environment", "--environment", "secrets.environment"],
-            Field::AllowEmpty => ["allow_empty", "--allow-empty", "secrets.allow_empty"],
-        };
-        match interface {
-            Interface::Library => library,
-            Interface::CommandLine => command_line,
-            Interface::Configuration => configuration,
-        }
-    }
-
-    /// The field with this value, as a user writes it: `--identity FILE`, `secrets.identity: FILE`.
-    fn with(self, value: &str, interface: Interface) -> String {
-        let name = self.name(interface);
-        match interface {
-            Interface::CommandLine if value == "true" => name.to_owned(),
-            Interface::CommandLine => format!("{name} {value}"),
-            Interface::Library | Interface::Configuration => format!("{name}: {value}"),
-        }
-    }
-}
-
-/// One item of a [`SourceSpec`](super::SourceSpec).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// The field that holds it.
-    pub field: Field,
-    /// Its index, if the field is a list.
-    pub index: Option<usize>,
-    /// Whether the list has other items.
-    pub has_siblings: bool,
-}
-
-impl Item {
-    /// The name of the item: `--dotenv`, `--dotenv number 2`, `secrets.dotenv[1]`.
-    pub fn name(self, interface: Interface) -> String {
-        let field = self.field.name(interface);
-        match (self.index, interface) {
-            (None, _) => field.to_owned(),
-            (Some(_), Interface::CommandLine) if !self.has_siblings => field.to_owned(),
-            (Some(index), Interface::CommandLine) => format!("{field} number {}", index + 1),
-            (Some(index), Interface::Library | Interface::Configuration) => format!("{field}[{index}]"),
-        }
-    }
-}
 
 /// Why sources cannot be used.
 #[derive(Debug)]
@@ -132,12 +44,10 @@ pub enum SourceErrorKind {
         /// The type, in words.
         problem: &'static str,
     },
-    /// A dotenv file holds a line that is no entry.
+    /// A dotenv file has text, and no program reads a variable in it.
     Syntax {
-        /// The line, from 1.
+        /// The first line with text, from 1.
         line: usize,
-        /// The problem, in words that quote nothing of the line.
-        problem: &'static str,
     },
     /// A pattern of names is not valid.
     Pattern,
@@ -227,7 +137,7 @@ impl SourceError {
         match &self.kind {
             SourceErrorKind::Read(error) => format!("cannot read {path}: {}{by}", reason(error)),
             SourceErrorKind::Unsuitable { problem } => format!("cannot read {path}: {problem}{by}"),
-            SourceErrorKind::Syntax { line, problem } => format!("{path}:{line}: {problem}{by}"),
+            SourceErrorKind::Syntax { line } => format!("{path}:{line}: NAME=VALUE was expected{by}"),
             SourceErrorKind::Pattern => format!("{item} is not a valid pattern"),
             SourceErrorKind::NoVariable => match shown {
                 Some(pattern) => format!("no variable that {pattern} matches has a value{by}"),
@@ -269,7 +179,9 @@ impl SourceError {
             SourceErrorKind::Unsuitable { .. } => {
                 format!("{} takes a file, or a directory of files", name(Field::SecretFiles))
             }
-            SourceErrorKind::Syntax { .. } => "lines are NAME=VALUE, with quotes as in shells".to_owned(),
+            SourceErrorKind::Syntax { .. } => {
+                "no program would read a variable from the file; a file of one value is a secret file".to_owned()
+            }
             SourceErrorKind::Pattern => "a pattern is matched against variable names, for example 'PROD_*'".to_owned(),
             SourceErrorKind::NoVariable
             | SourceErrorKind::NoValue
@@ -316,7 +228,7 @@ impl StdError for SourceError {
 }
 
 /// A path as a message may show it; none if it may be a secret given by mistake.
-fn shown(path: &Path) -> Option<String> {
+pub(super) fn shown(path: &Path) -> Option<String> {
     let may = path.to_str().is_some_and(may_be_repeated) || fs::symlink_metadata(path).is_ok();
     may.then(|| text::path(path))
 }
@@ -443,7 +355,7 @@ mod tests {
             let kinds = [
                 SourceErrorKind::Read(ErrorKind::NotFound.into()),
                 SourceErrorKind::Unsuitable { problem: "nested too deep" },
-                SourceErrorKind::Syntax { line: 1, problem: "NAME=VALUE was expected" },
+                SourceErrorKind::Syntax { line: 1 },
                 SourceErrorKind::Pattern,
                 SourceErrorKind::NoVariable,
                 SourceErrorKind::NoValue,

@@ -6,9 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::FileType;
+use zeroize::Zeroizing;
 
-use super::dotenv::{self, Entry};
-use super::error::{Item, SourceError, SourceErrorKind};
+use super::dotenv;
+use super::error::{SourceError, SourceErrorKind};
+use super::item::Item;
 use crate::redact::build::NEEDLE_BYTES_MAX;
 use crate::redact::secret::Secret;
 use crate::redact::text;
@@ -17,11 +19,15 @@ use crate::sys::input::Input;
 /// The most directory levels read below a secret file's directory. A loop of links is deeper.
 const DEPTH_MAX: usize = 16;
 
-/// The entries of a file of NAME=VALUE lines.
-pub(super) fn dotenv(item: Item, path: &Path) -> Result<Vec<Entry>, SourceError> {
-    let file = Input::find(path).and_then(read).map_err(unreadable(item, path))?;
-    let syntax = |error: dotenv::SyntaxError| SourceErrorKind::Syntax { line: error.line, problem: error.problem };
-    dotenv::parse(&file).map_err(|error| syntax(error).at(item).path(path))
+/// A file of NAME=VALUE lines, as all dialects read it. A file in which none of them finds a
+/// variable, but text, is an error.
+pub(super) fn dotenv(item: Item, path: &Path) -> Result<dotenv::File, SourceError> {
+    let content = Input::find(path).and_then(read).map(Zeroizing::new).map_err(unreadable(item, path))?;
+    let file = dotenv::parse(&content);
+    match file.unread.first() {
+        Some(line) if file.entries.is_empty() => Err(SourceErrorKind::Syntax { line: *line }.at(item).path(path)),
+        _ => Ok(file),
+    }
 }
 
 /// The content of a file, or of every file below a directory.

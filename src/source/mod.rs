@@ -31,17 +31,25 @@ pub mod dotenv;
 mod environment;
 mod error;
 mod file;
+mod item;
 pub mod registry;
 pub mod session;
 pub mod setting;
+mod unread;
 pub mod well_known;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-pub use error::{Field, Interface, Item, SourceError, SourceErrorKind};
+pub use dotenv::Dialect;
+pub use error::{SourceError, SourceErrorKind};
+pub use item::{Field, Interface, Item};
 pub use registry::{AskPassphrase, RegistrySpec};
+pub use unread::UnreadLines;
+
+use dotenv::Entry;
 
 use crate::redact::secret::Secret;
 use crate::registry::{Error, ExportedSecret, Rank};
@@ -53,6 +61,9 @@ pub struct SourceSpec {
     pub env: Vec<OsString>,
     /// Files of NAME=VALUE lines.
     pub dotenv: Vec<PathBuf>,
+    /// The program whose readings of the dotenv files are exported; none if nothing is. All
+    /// readings are masked.
+    pub dotenv_dialect: Option<Dialect>,
     /// Files of one value, and directories of such files.
     pub secret_files: Vec<PathBuf>,
     /// A registry.
@@ -107,7 +118,8 @@ impl Sourced {
 pub enum Origin {
     /// A variable of the environment.
     Environment,
-    /// A variable of a dotenv file.
+    /// A variable of a dotenv file. Of several readings of a line only that of the chosen dialect
+    /// is exported.
     Dotenv,
     /// A file.
     File,
@@ -131,6 +143,14 @@ pub struct Loaded {
     pub has_registry_defaults: bool,
     /// Names of dotenv entries that refer to other variables, and were read literally.
     pub referring: Vec<String>,
+    /// Names of dotenv entries that programs read in ways that differ by more than quotes and white
+    /// space around the value. This counts for commands that set variables.
+    pub differing: Vec<String>,
+    /// Names of dotenv entries that the chosen dialect does not read. They are masked, and not
+    /// exported.
+    pub unset: Vec<String>,
+    /// Lines of dotenv files in which no program finds a variable.
+    pub unread: Vec<UnreadLines>,
     /// Names of the well-known variables that were read because no source was given.
     pub well_known: Vec<String>,
 }
@@ -188,10 +208,12 @@ impl SourceSpec {
             })?;
         }
         for (item, path) in items(Field::Dotenv, &self.dotenv) {
-            let entries = file::dotenv(item, path)?;
-            loaded.referring.extend(entries.iter().filter(|entry| entry.refers).map(|entry| entry.name.clone()));
-            let secrets = entries.into_iter().map(|entry| Secret::new(entry.name, entry.value)).collect();
-            self.add(loaded, Origin::Dotenv, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
+            let file = file::dotenv(item, path)?;
+            if !file.unread.is_empty() {
+                loaded.unread.push(UnreadLines { item, path: path.clone(), lines: file.unread });
+            }
+            let secrets = self.entries(loaded, file.entries);
+            self.add_sourced(loaded, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
         }
         for (item, path) in items(Field::SecretFiles, &self.secret_files) {
             let secrets = file::value_or_directory(item, path)?;
@@ -219,11 +241,53 @@ impl SourceSpec {
         secrets: Vec<Secret>,
         nothing: impl FnOnce() -> SourceError,
     ) -> Result<(), SourceError> {
-        if !self.allow_empty && secrets.iter().all(|secret| secret.expose().trim_ascii().is_empty()) {
+        let sourced = secrets.into_iter().map(|secret| Sourced::new(secret, origin)).collect();
+        self.add_sourced(loaded, sourced, nothing)
+    }
+
+    fn add_sourced(
+        &self,
+        loaded: &mut Loaded,
+        secrets: Vec<Sourced>,
+        nothing: impl FnOnce() -> SourceError,
+    ) -> Result<(), SourceError> {
+        let is_blank = |sourced: &Sourced| sourced.secret().expose().trim_ascii().is_empty();
+        if !self.allow_empty && secrets.iter().all(is_blank) {
             return Err(nothing());
         }
-        loaded.secrets.extend(secrets.into_iter().map(|secret| Sourced::new(secret, origin)));
+        loaded.secrets.extend(secrets);
         Ok(())
+    }
+
+    fn exports(&self, entry: &Entry) -> bool {
+        self.dotenv_dialect.is_some_and(|dialect| entry.dialects.contains(dialect))
+    }
+
+    /// The secrets of a dotenv file: of each line, the reading of the chosen dialect, which is
+    /// exported, and the readings of others, which are only masked.
+    fn entries(&self, loaded: &mut Loaded, entries: Vec<Entry>) -> Vec<Sourced> {
+        let mut secrets = Vec::new();
+        for line in entries.chunk_by(|a, b| a.at == b.at) {
+            let name = || line[0].name.clone();
+            let note = |names: &mut Vec<String>, is_noted: bool| {
+                if is_noted && !names.contains(&line[0].name) {
+                    names.push(name());
+                }
+            };
+            note(&mut loaded.referring, line.iter().any(|entry| entry.refers));
+            note(&mut loaded.differing, line.iter().filter(|entry| entry.is_masked).count() > 1);
+            note(&mut loaded.unset, !line.iter().any(|entry| self.exports(entry)));
+        }
+        for entry in entries {
+            let is_exported = self.exports(&entry);
+            let value = entry.value.or_else(|| setting::variable(&entry.name).map(OsString::into_vec));
+            if let Some(value) = value.filter(|_| entry.is_masked || is_exported) {
+                let mut sourced = Sourced::new(Secret::new(entry.name, value), Origin::Dotenv);
+                sourced.exported.is_exported = is_exported;
+                secrets.push(sourced);
+            }
+        }
+        secrets
     }
 
     /// Whether there is no source.

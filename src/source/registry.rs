@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use super::error::{Field, SourceError, SourceErrorKind};
+use super::error::{SourceError, SourceErrorKind};
+use super::item::Field;
 use super::{Loaded, Origin, Sourced, setting};
 use crate::redact::secret::Secret;
 use crate::registry::{

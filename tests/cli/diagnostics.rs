@@ -161,7 +161,9 @@ fn l04_a_file_of_the_wrong_kind_is_not_quoted() {
     ] {
         fs::write(&file, &content).unwrap();
         let ran = run(loud(&mut hushlog(["--dotenv".as_ref(), file.as_path()])), b"");
-        assert_says_nothing(canary, &ran.ends(2), "a bad file");
+        // Some program reads a part of most of them.
+        assert!(matches!(ran.code, Some(0 | 2)), "{:?}", ran.code);
+        assert_says_nothing(canary, &ran, "a bad file");
     }
 }
 

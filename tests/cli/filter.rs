@@ -92,7 +92,7 @@ fn i20_a_source_that_gives_nothing_ends_the_program() {
     fs::write(at("empty"), "").unwrap();
     fs::write(at("blank"), "\n \n").unwrap();
     fs::write(at("comments"), "# A=b\n").unwrap();
-    fs::write(at("bad"), "A=b\nsk-live-4f9QzX\n").unwrap();
+    fs::write(at("bad"), "# A=b\nsk-live-4f9QzX\n").unwrap();
     fs::create_dir(at("dir")).unwrap();
     fs::create_dir(at("dangling")).unwrap();
     symlink("nowhere", at("dangling/link")).unwrap();

@@ -7,6 +7,7 @@ mod registry;
 
 mod commands;
 mod consumers;
+mod dialects;
 mod environment;
 mod export;
 mod faults;

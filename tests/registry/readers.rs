@@ -62,7 +62,7 @@ const TEXTS: [&str; 22] = [
 ];
 
 /// The hostile values that a format accepts, each as a variable.
-fn accepted(format: Format) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn accepted(format: Format) -> Vec<(&'static str, Vec<u8>)> {
     let mut values: Vec<Vec<u8>> = TEXTS.iter().map(|text| text.as_bytes().to_vec()).collect();
     for (a, b, c) in (0..8000).map(|n| (n % 20, n / 20 % 20, n / 400)) {
         values.push([PIECES[a], PIECES[b], PIECES[c]].concat());
@@ -135,7 +135,8 @@ fn a14_python_reads_dotenv_as_it_was_exported() {
     }
 }
 
-const NODE_PRINTS: &str = "process.stdout.write(Object.entries(found).map(([k, v]) => k + '=' + v + '\\0').join(''))";
+pub(crate) const NODE_PRINTS: &str =
+    "process.stdout.write(Object.entries(found).map(([k, v]) => k + '=' + v + '\\0').join(''))";
 
 #[test]
 fn a14_node_reads_dotenv_as_it_was_exported() {

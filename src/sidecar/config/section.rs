@@ -246,6 +246,7 @@ impl Secrets {
         SourceSpec {
             env: self.env.iter().flatten().map(Into::into).collect(),
             dotenv: self.dotenv.clone().unwrap_or_default(),
+            dotenv_dialect: None,
             secret_files: self.secret_files.clone().unwrap_or_default(),
             registry: self.registry.clone().map(|path| RegistrySpec {
                 path,

@@ -9,7 +9,7 @@ use hushlog::Secret;
 use hushlog::export::{Environment, Format};
 use hushlog::registry::{ExportedSecret, Rank, Registry};
 use hushlog::session::Session;
-use hushlog::source::dotenv::{self, Entry};
+use hushlog::source::dotenv::{self, Dialect, Entry};
 
 pub use sidecar_config::sidecar_config;
 
@@ -32,36 +32,38 @@ pub fn registry(bytes: &[u8]) {
     }
 }
 
-/// NAME=VALUE lines: surrounding lines do not change a file's meaning, and the exported formats are
-/// read back.
+/// NAME=VALUE lines: a comment before a file changes nothing, no file swallows a line behind it,
+/// and the exported formats are read back.
 pub fn dotenv(bytes: &[u8]) {
     let file = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let before = dotenv::parse(&[b"# a comment\n\n", file].concat());
-    let after = dotenv::parse(&[file, b"\nLAST='a line'\n"].concat());
-    match dotenv::parse(bytes) {
-        Ok(entries) => {
-            assert!(before.is_ok_and(|before| before == entries), "other entries behind a comment");
-            let more = after.unwrap_or_else(|error| panic!("line {} of a longer file: {}", error.line, error.problem));
-            let last = Entry { name: "LAST".to_owned(), value: b"a line".to_vec(), refers: false };
-            assert!(more.split_last() == Some((&last, &entries[..])), "other entries before a line");
-        }
-        Err(error) => {
-            assert!((1..=1 + file.iter().filter(|&&byte| byte == b'\n').count()).contains(&error.line));
-            let moved = before.err().map(|before| (before.line, before.problem));
-            assert_eq!(moved, Some((error.line + 2, error.problem)));
-        }
-    }
+    let read = dotenv::parse(bytes);
+    let behind_comment = dotenv::parse(&[b"# a comment\n\n", file].concat());
+    assert!(seen_in(&read).eq(seen_in(&behind_comment)), "other entries behind a comment");
+    let unread = behind_comment.unread.iter().map(|line| line - 2);
+    assert!(unread.eq(read.unread), "other lines behind a comment");
+    let before_line = dotenv::parse(&[file, b"\nLAST=a line\n"].concat());
+    let is_last = |entry: &Entry| entry.name == "LAST" && entry.value.as_deref() == Some(b"a line");
+    assert!(before_line.entries.iter().any(is_last), "an entry was swallowed");
     let environment = environment(bytes);
-    for format in [Format::Dotenv, Format::Systemd, Format::Sh] {
+    let formats = [
+        (Format::Dotenv, Dialect::Sh),
+        (Format::Systemd, Dialect::Systemd),
+        (Format::Sh, Dialect::Sh),
+        (Format::Docker, Dialect::Docker),
+    ];
+    for (format, dialect) in formats {
         let Ok(text) = format.render(&environment) else { continue };
-        let read = dotenv::parse(&text).unwrap_or_else(|error| panic!("{format:?}: line {}", error.line));
+        let read = dotenv::parse(&text);
+        let read = read.entries.iter().filter(|entry| entry.dialects.contains(dialect));
+        let read = read.map(|entry| (entry.name.as_str(), entry.value.as_deref().unwrap_or_default()));
         let pairs =
             environment.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
-        assert!(
-            read.iter().map(|entry| (&*entry.name, &*entry.value)).eq(pairs),
-            "{format:?} is read as something else"
-        );
+        assert!(read.eq(pairs), "{format:?} is read as something else");
     }
+}
+
+fn seen_in(file: &dotenv::File) -> impl Iterator<Item = (&str, Option<&[u8]>, bool)> {
+    file.entries.iter().map(|entry| (&*entry.name, entry.value.as_deref(), entry.is_masked))
 }
 
 /// A session: if read, it can be written, and is then read as the same; so is a session made of the
