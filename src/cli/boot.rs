@@ -4,7 +4,7 @@ use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
 use hushlog::session::{Files, Session, SessionDir, SessionError, Text};
-use hushlog::source::{Origin, SourceError, SourceErrorKind, session};
+use hushlog::source::{Origin, SourceError, SourceErrorKind, Sourced, session};
 use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
@@ -46,10 +46,11 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
         return install::run(install, &boot);
     }
     let mut loaded = source::load_for_boot(&args.sources, args.quiet)?;
-    // Readings of dotenv files by other programs than the one whose reading is exported.
-    let readings =
-        loaded.secrets.extract_if(.., |sourced| !sourced.exported.is_exported && sourced.origin == Origin::Dotenv);
-    let readings = readings.map(|sourced| sourced.exported).collect();
+    // Readings of dotenv files by other programs than the one whose reading is exported, and files
+    // that no variable is set to.
+    let is_kept = |origin| matches!(origin, Origin::Dotenv | Origin::CredentialFile);
+    let is_only_masked = |sourced: &mut Sourced| !sourced.exported.is_exported && is_kept(sourced.origin);
+    let masked = loaded.secrets.extract_if(.., is_only_masked).map(|sourced| sourced.exported).collect();
     let environment = environment::machine_wide(loaded)?;
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let locked = directory.lock().map_err(failure)?;
     let earlier = locked.read().map_err(failure)?;
     let mut session = Session::new(boot::id(), &environment);
-    session.mask(readings);
+    session.mask(masked);
     if let Some(earlier) = earlier {
         session.keep(earlier);
     }

@@ -95,7 +95,8 @@ fn variable(sourced: &Sourced) -> String {
 
 /// A question for each variable that is currently exported.
 fn all(sourced: &[Sourced]) -> Vec<Question> {
-    let is_asked = |sourced: &&Sourced| is_current(sourced) && sourced.origin != Origin::Key;
+    let is_variable = |origin| !matches!(origin, Origin::Key | Origin::CredentialFile);
+    let is_asked = |sourced: &&Sourced| is_current(sourced) && is_variable(sourced.origin);
     let names: BTreeSet<String> = sourced.iter().filter(is_asked).map(variable).collect();
     names.iter().map(|name| question(sourced, name, 0)).collect()
 }

@@ -183,6 +183,13 @@ fn command(boot: &BootCommand<'_>, root: &Root) -> Result<Vec<String>, Failure> 
         let options = member.chain(trust).chain(environment.iter().map(|name| ("--environment", name)));
         words.extend(options.flat_map(|(option, word)| [option.to_owned(), word.clone()]));
     }
+    if sources.credential_files {
+        return Err(Failure::config("--credential-files cannot be installed: the machine has no home directory")
+            .hint("name the files: --secret-file /home/app/.netrc"));
+    }
+    for command in &sources.commands {
+        words.extend(["--secret-command".to_owned(), command.clone()]);
+    }
     if let Some(dialect) = sources.dotenv_dialect {
         words.extend(["--dotenv-dialect".to_owned(), dialect.name().to_owned()]);
     }

@@ -31,8 +31,8 @@ impl Inputs {
     /// The files of these sources, the usual key files, and standard input. None of them is opened.
     pub(crate) fn new(sources: &SourceArgs) -> Result<Inputs, Failure> {
         let mut inputs = Inputs { files: Vec::new(), values: Vec::new() };
-        for (item, path) in sources.spec()?.paths() {
-            inputs.add(path, &format!("a file of {}", item.name(Interface::CommandLine)), DEPTH_MAX);
+        for (item, path) in sources.spec()?.read_paths() {
+            inputs.add(&path, &format!("a file of {}", item.name(Interface::CommandLine)), DEPTH_MAX);
         }
         for variable in [setting::REGISTRY, setting::IDENTITY, setting::SIGN] {
             inputs.add_all(setting::path(variable)?, &format!("the file that {variable} names"));

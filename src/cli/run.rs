@@ -74,7 +74,8 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
 
 /// Reads the sources. Those after the command are its own arguments.
 fn load(sources: &SourceArgs, quiet: bool, command: &[OsString]) -> Result<Loaded, Failure> {
-    const SOURCES: [&str; 5] = ["--env", "--dotenv", "--secret-file", "--registry", "--session"];
+    const SOURCES: [&str; 7] =
+        ["--env", "--dotenv", "--secret-file", "--secret-command", "--credential-files", "--registry", "--session"];
     let spec = sources.spec()?;
     source::load_for_child(sources, quiet).map_err(|failure| {
         let misplaced = SOURCES.iter().find(|option| spec.is_empty() && command.iter().any(|word| word == **option));

@@ -61,6 +61,24 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) secret_file: Vec<PathBuf>,
 
+    /// Mask the secrets that a command prints, such as 'vault kv get -format=json secret/app'
+    ///
+    /// `sh -c` runs it, with an empty standard input. It prints a JSON object or list, whose texts
+    /// and numbers are named after their keys, with dots between; or NAME=VALUE lines; or one
+    /// value, named after the program. A failure, an empty output, or 30 seconds without an end is
+    /// an error. The command line is shown to every user of the machine: it must not hold a secret.
+    /// May be repeated.
+    #[arg(long, value_name = "CMD")]
+    pub(crate) secret_command: Vec<String>,
+
+    /// Mask the files in which programs keep credentials, such as ~/.netrc and ~/.aws/credentials
+    ///
+    /// Those that exist are read, also where variables such as KUBECONFIG, DOCKER_CONFIG or
+    /// PGPASSFILE put them. Each is named after its path below the home directory. They are never
+    /// set as variables. If there are none, that is an error.
+    #[arg(long)]
+    pub(crate) credential_files: bool,
+
     /// Mask all secrets of a registry that the identity can open
     ///
     /// A member's identity opens all shared secrets and those private to that member. If any of
@@ -124,6 +142,8 @@ impl SourceArgs {
             dotenv: self.dotenv.clone(),
             dotenv_dialect: self.dotenv_dialect,
             secret_files: self.secret_file.clone(),
+            commands: self.secret_command.clone(),
+            credential_files: self.credential_files,
             registry: registry.map(|path| RegistrySpec {
                 path,
                 identity: self.identity.clone(),

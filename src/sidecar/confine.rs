@@ -62,7 +62,8 @@ impl Needs {
         // Secrets are read through any links: the user named them.
         let links = watched.iter().filter_map(|path| fs::canonicalize(path).ok());
         let read = watched.iter().cloned().chain(links).collect();
-        let mut needs = Needs { read, guard: plan.guard.is_some(), ..Needs::default() };
+        let commands = plan.reread_every.is_some();
+        let mut needs = Needs { read, commands, guard: plan.guard.is_some(), ..Needs::default() };
         for stream in &plan.streams {
             match &stream.source {
                 SourcePlan::Stdin => {}

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::command::CommandError;
 use super::item::{Field, Interface, Item};
 use crate::redact::text;
 use crate::registry::{self, MACHINE_REGISTRY, may_be_repeated};
@@ -55,6 +56,12 @@ pub enum SourceErrorKind {
     NoVariable,
     /// A file or directory holds no value.
     NoValue,
+    /// The output of a command cannot be used.
+    Command(CommandError),
+    /// A command prints no value.
+    NoOutput,
+    /// None of the known credential files exists and holds a value.
+    NoCredentialFile,
     /// There is no source, no session, and no well-known variable with a value.
     NoWellKnown,
     /// There is no source and no session.
@@ -144,6 +151,9 @@ impl SourceError {
                 None => format!("{item} matches no variable with a value"),
             },
             SourceErrorKind::NoValue => format!("{path} contains no value{by}"),
+            SourceErrorKind::Command(error) => format!("the command of {item} {error}"),
+            SourceErrorKind::NoOutput => format!("the command of {item} printed no value"),
+            SourceErrorKind::NoCredentialFile => format!("none of the known credential files exists ({item})"),
             SourceErrorKind::NoWellKnown => {
                 "no source was given, and no well-known variable of the environment has a value".to_owned()
             }
@@ -185,8 +195,11 @@ impl SourceError {
             SourceErrorKind::Pattern => "a pattern is matched against variable names, for example 'PROD_*'".to_owned(),
             SourceErrorKind::NoVariable
             | SourceErrorKind::NoValue
+            | SourceErrorKind::NoOutput
+            | SourceErrorKind::NoCredentialFile
             | SourceErrorKind::EmptySession
             | SourceErrorKind::EmptyRegistry => without(),
+            SourceErrorKind::Command(_) => "its own messages, if any, are above; `sh -c` runs it".to_owned(),
             SourceErrorKind::NoWellKnown => {
                 let [env, dotenv, files, registry] =
                     [Field::Env, Field::Dotenv, Field::SecretFiles, Field::Registry].map(name);

@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::FileType;
 use zeroize::Zeroizing;
 
+use super::credential_files::CredentialFile;
 use super::dotenv;
 use super::error::{SourceError, SourceErrorKind};
 use super::item::Item;
@@ -27,6 +28,20 @@ pub(super) fn dotenv(item: Item, path: &Path) -> Result<dotenv::File, SourceErro
     match file.unread.first() {
         Some(line) if file.entries.is_empty() => Err(SourceErrorKind::Syntax { line: *line }.at(item).path(path)),
         _ => Ok(file),
+    }
+}
+
+/// The content of a credential file, if there is one.
+pub(super) fn credential_file(item: Item, file: &CredentialFile) -> Result<Option<Secret>, SourceError> {
+    let unreadable = unreadable(item, &file.path);
+    match Input::find(&file.path) {
+        Ok(input) if input.kind() == FileType::RegularFile => {
+            let value = without_newlines(read(input).map_err(unreadable)?);
+            Ok(Some(value).filter(|value| !value.is_empty()).map(|value| Secret::new(file.name, value)))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unreadable(error)),
     }
 }
 

@@ -20,6 +20,10 @@ pub enum Field {
     Dotenv,
     /// Secret files.
     SecretFiles,
+    /// Commands that print secrets.
+    Commands,
+    /// The files in which programs keep credentials.
+    CredentialFiles,
     /// The registry.
     Registry,
     /// The identity that opens the registry.
@@ -41,6 +45,8 @@ impl Field {
             Field::Env => ["env", "--env", "secrets.env"],
             Field::Dotenv => ["dotenv", "--dotenv", "secrets.dotenv"],
             Field::SecretFiles => ["secret_files", "--secret-file", "secrets.secret_files"],
+            Field::Commands => ["commands", "--secret-command", "secrets.commands"],
+            Field::CredentialFiles => ["credential_files", "--credential-files", "secrets.credential_files"],
             Field::Registry => ["registry", "--registry", "secrets.registry"],
             Field::Identity => ["identity", "--identity", "secrets.identity"],
             Field::Member => ["member", "--as", "secrets.member"],

@@ -1,5 +1,5 @@
-//! Sources of secrets: variables of the environment, dotenv files, secret files, a registry, the
-//! session of the machine.
+//! Sources of secrets: variables of the environment, dotenv files, secret files, commands, the
+//! credential files of a home directory, a registry, the session of the machine.
 //!
 //! A [`SourceSpec`] lists the sources. [`load`](SourceSpec::load) reads all of them, or fails with
 //! a [`SourceError`]. A source that is missing, unreadable or empty is an error, because its
@@ -27,11 +27,14 @@
 //! Time and memory are linear in the files. A file or value over
 //! [`NEEDLE_BYTES_MAX`](crate::redact::build::NEEDLE_BYTES_MAX) is an error.
 
+mod command;
+mod credential_files;
 pub mod dotenv;
 mod environment;
 mod error;
 mod file;
 mod item;
+mod json;
 pub mod registry;
 pub mod session;
 pub mod setting;
@@ -43,6 +46,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+pub use command::CommandError;
 pub use dotenv::Dialect;
 pub use error::{SourceError, SourceErrorKind};
 pub use item::{Field, Interface, Item};
@@ -66,6 +70,11 @@ pub struct SourceSpec {
     pub dotenv_dialect: Option<Dialect>,
     /// Files of one value, and directories of such files.
     pub secret_files: Vec<PathBuf>,
+    /// Commands for `sh -c` that print secrets: JSON, NAME=VALUE lines, or one value.
+    pub commands: Vec<String>,
+    /// Whether the files in which programs keep credentials, such as `~/.netrc`, are sources. They
+    /// are masked, and not exported.
+    pub credential_files: bool,
     /// A registry.
     pub registry: Option<RegistrySpec>,
     /// Whether the session of this machine is a source.
@@ -121,8 +130,12 @@ pub enum Origin {
     /// A variable of a dotenv file. Of several readings of a line only that of the chosen dialect
     /// is exported.
     Dotenv,
-    /// A file.
+    /// A file, or the output of a command that is one value.
     File,
+    /// A named value in the output of a command.
+    Command,
+    /// A file in which a program keeps credentials. It is masked, but not exported.
+    CredentialFile,
     /// The session. A secret that only an earlier export had is masked, but not exported.
     Session,
     /// A registry.
@@ -219,11 +232,39 @@ impl SourceSpec {
             let secrets = file::value_or_directory(item, path)?;
             self.add(loaded, Origin::File, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
         }
+        self.load_commands(loaded)?;
+        self.load_credential_files(loaded)?;
         let named = named.map(|path| RegistrySpec { path, ..RegistrySpec::default() });
         match self.registry.as_ref().or(named.as_ref()) {
             Some(spec) => registry::add(loaded, self.allow_empty, spec, ask),
             None => Ok(()),
         }
+    }
+
+    fn load_commands(&self, loaded: &mut Loaded) -> Result<(), SourceError> {
+        for (item, command) in items(Field::Commands, &self.commands) {
+            let output = command::run(command).map_err(|error| SourceErrorKind::Command(error).at(item))?;
+            let origin = if output.is_unnamed { Origin::File } else { Origin::Command };
+            let mut secrets = self.entries(loaded, output.entries);
+            secrets.extend(output.secrets.into_iter().map(|secret| Sourced::new(secret, origin)));
+            self.add_sourced(loaded, secrets, || SourceErrorKind::NoOutput.at(item))?;
+        }
+        Ok(())
+    }
+
+    fn load_credential_files(&self, loaded: &mut Loaded) -> Result<(), SourceError> {
+        if !self.credential_files {
+            return Ok(());
+        }
+        let item = Item { field: Field::CredentialFiles, index: None, has_siblings: false };
+        let mut secrets = Vec::new();
+        for found in credential_files::paths() {
+            let Some(secret) = file::credential_file(item, &found)? else { continue };
+            let mut sourced = Sourced::new(secret, Origin::CredentialFile);
+            sourced.exported.is_exported = false;
+            secrets.push(sourced);
+        }
+        self.add_sourced(loaded, secrets, || SourceErrorKind::NoCredentialFile.at(item))
     }
 
     fn load_well_known(&self, loaded: &mut Loaded) -> Result<(), SourceError> {
@@ -295,6 +336,8 @@ impl SourceSpec {
         self.env.is_empty()
             && self.dotenv.is_empty()
             && self.secret_files.is_empty()
+            && self.commands.is_empty()
+            && !self.credential_files
             && self.registry.is_none()
             && !self.session
     }
@@ -310,14 +353,25 @@ impl SourceSpec {
         dotenv.chain(files).chain(registry).chain(identity).map(|(item, path)| (item, path.as_path()))
     }
 
-    /// The files and directories that loading reads, including those of the session.
+    /// The same, with the credential files, as far as they exist.
+    pub fn read_paths(&self) -> Vec<(Item, PathBuf)> {
+        let item = Item { field: Field::CredentialFiles, index: None, has_siblings: false };
+        let known = self.credential_files.then(credential_files::paths).into_iter().flatten();
+        let known = known.filter(|file| file.path.exists()).map(|file| (item, file.path));
+        self.paths().map(|(item, path)| (item, path.to_owned())).chain(known).collect()
+    }
+
+    /// The files and directories that loading reads, including those of the session, and credential
+    /// files that do not exist yet.
     ///
     /// # Errors
     ///
     /// When the setting for the session's directory is unusable.
     pub fn watched(&self) -> Result<Vec<PathBuf>, SourceError> {
         let session = self.session.then(session::directory).transpose()?;
-        Ok(self.paths().map(|(_, path)| path.to_owned()).chain(session).collect())
+        let known = self.credential_files.then(credential_files::paths).into_iter().flatten();
+        let known = known.map(|file| file.path).chain(session);
+        Ok(self.paths().map(|(_, path)| path.to_owned()).chain(known).collect())
     }
 }
 

@@ -6,6 +6,8 @@ mod harness;
 mod program;
 
 mod check;
+mod commands;
+mod credential_files;
 mod diagnostics;
 mod examples;
 mod faults;

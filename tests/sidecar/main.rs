@@ -11,6 +11,7 @@ mod shippers;
 #[path = "../common/sidecar/mod.rs"]
 mod sidecar;
 
+mod commands;
 mod config;
 mod confined;
 mod daemon;

@@ -26,6 +26,7 @@ const ROTATE_KEEP: u64 = 5;
 const SPOOL_MAX: u64 = 256 << 20;
 const DRAIN_SECONDS: u64 = 10;
 const SCRUB_EVERY_SECONDS: u64 = 3_600;
+const COMMAND_EVERY_SECONDS: u64 = 300;
 const NAME_LEN_MAX: usize = 64;
 const MODE: u32 = 0o600;
 const PATTERN: &str = "must be a valid pattern";
@@ -61,6 +62,7 @@ impl Config {
             metrics: self.metrics.as_ref().map(|address| loopback(address, "metrics")).transpose()?,
             state: self.state.clone(),
             environment: self.environment.clone().unwrap_or_default(),
+            reread_every: self.secrets.as_ref().and_then(Secrets::reread_every),
             confine: (confine.landlock.unwrap_or(true), confine.seccomp.unwrap_or(true)),
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(DRAIN_SECONDS)),
         })
@@ -116,12 +118,28 @@ impl Secrets {
     fn check(&self) -> Checked<()> {
         let there =
             [("identity", self.identity.is_some()), ("member", self.member.is_some()), ("trust", self.trust.is_some())];
+        for (at, command) in self.commands.iter().flatten().enumerate() {
+            let wrong = |problem: Problem| Err(problem.within_item("commands", at));
+            if command.command.trim().is_empty() {
+                return wrong(Problem::of("command", "must be a command for `sh -c`"));
+            }
+            if command.every_seconds == Some(0) {
+                return wrong(Problem::of("every_seconds", "must be 1 or more"));
+            }
+        }
         match there.iter().find(|(_, is_there)| *is_there) {
             Some((key, _)) if self.registry.is_none() => {
                 Err(Problem::of(key, "needs a registry").hint("add registry: PATH to the section"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// The shortest interval of the commands.
+    fn reread_every(&self) -> Option<Duration> {
+        let commands = self.commands.iter().flatten();
+        let every = commands.map(|command| command.every_seconds.unwrap_or(COMMAND_EVERY_SECONDS));
+        every.min().map(Duration::from_secs)
     }
 }
 

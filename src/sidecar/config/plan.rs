@@ -37,6 +37,9 @@ pub struct Plan {
     pub state: Option<PathBuf>,
     /// The variables that programs get in addition to the default ones.
     pub environment: Vec<String>,
+    /// The interval at which the secrets are reread: the shortest of those of their commands. None
+    /// if no command prints secrets.
+    pub reread_every: Option<Duration>,
     /// The restrictions of the process: Landlock, seccomp.
     pub confine: (bool, bool),
     /// The time that a stopping sidecar waits for output in flight.

@@ -57,6 +57,12 @@ pub struct Secrets {
     /// Files with one value each, and directories of such files; watched.
     #[schemars(inner(length(min = 1)))]
     pub secret_files: Option<Vec<PathBuf>>,
+    /// Commands that print secrets. They run at the start, at an interval, and at each reload.
+    pub commands: Option<Vec<SecretCommand>>,
+    /// Whether to mask the files in which programs keep credentials below the home directory;
+    /// watched.
+    #[serde(alias = "credential-files")]
+    pub credential_files: Option<bool>,
     /// A registry; watched.
     #[schemars(length(min = 1))]
     pub registry: Option<PathBuf>,
@@ -71,6 +77,19 @@ pub struct Secrets {
     pub session: Option<bool>,
     /// Whether to run even if the sources have nothing to mask.
     pub allow_empty: Option<bool>,
+}
+
+/// A command that prints secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretCommand {
+    /// The command, for `sh -c`. It prints JSON, NAME=VALUE lines, or one value.
+    #[schemars(length(min = 1))]
+    pub command: String,
+    /// The time from one run to the next, in seconds. Default: 300.
+    #[serde(alias = "every")]
+    #[schemars(range(min = 1))]
+    pub every_seconds: Option<u64>,
 }
 
 /// Options for masking, as on the command line.
@@ -248,6 +267,8 @@ impl Secrets {
             dotenv: self.dotenv.clone().unwrap_or_default(),
             dotenv_dialect: None,
             secret_files: self.secret_files.clone().unwrap_or_default(),
+            commands: self.commands.iter().flatten().map(|command| command.command.clone()).collect(),
+            credential_files: self.credential_files.unwrap_or(false),
             registry: self.registry.clone().map(|path| RegistrySpec {
                 path,
                 identity: self.identity.clone(),

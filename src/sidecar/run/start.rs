@@ -113,6 +113,9 @@ pub(in crate::sidecar) async fn run(
     }
     reloader.start().map_err(SidecarError::Begin)?;
     watch::start(watched, running.reloader.clone(), Arc::clone(&running.emit)).map_err(SidecarError::Begin)?;
+    if let Some(every) = running.plan.reread_every {
+        tokio::spawn(reread(running.reloader.clone(), every));
+    }
     let guard = directories(&running)?;
     running.metrics.enter(Phase::Ready);
     let secrets = lock(&running.reloader.status).values;
@@ -208,6 +211,14 @@ fn separates_messages(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
     let is_alone = plan.streams.iter().filter(|other| other.sink == stream.sink).count() == 1;
     let stays_as_it_is = stream.source == SourcePlan::Stdin && is_alone;
     !(stays_as_it_is || sink.separates_messages())
+}
+
+/// Requests a reload at an interval, for secrets from commands, which cannot be watched.
+async fn reread(reloader: ReloadHandle, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        reloader.ask(Request::Reload(None));
+    }
 }
 
 /// Waits for a stop signal, or until no work is left.

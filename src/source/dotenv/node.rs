@@ -49,7 +49,7 @@ fn value<'a>(scanner: &mut Scanner<'a>) -> Value<'a> {
         return Value::default();
     }
     // White space before a value may contain newlines.
-    scanner.take_while(|b| is_space(b));
+    scanner.take_while(is_space);
     let text = &scanner.file[scanner.at..scanner.horizon()];
     let quote = text.first().copied().filter(|b| b"'\"`".contains(b));
     if let Some(quote) = quote {
