@@ -92,6 +92,10 @@ pub enum Form {
     JsonLeaf,
     /// The value of a key in a connection string or a settings file.
     ConnectionString,
+    /// A credential behind a scheme or a name: `Bearer X`, `user:X`; or one of a list.
+    Credential,
+    /// What an encoded value decodes to.
+    Decoded,
 }
 
 impl Form {
@@ -121,6 +125,8 @@ impl Form {
             Form::UrlParameter => "url-parameter",
             Form::JsonLeaf => "json-leaf",
             Form::ConnectionString => "connection-string",
+            Form::Credential => "credential",
+            Form::Decoded => "decoded",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod automaton;
 pub mod build;
+pub(crate) mod credential;
 pub mod encoding;
 pub mod finder;
 pub mod json_escape;

@@ -1,26 +1,35 @@
 //! The parts of a value that give it away by themselves: lines, passwords in URLs, credentials in
-//! JSON and in connection strings.
+//! settings of any format, credentials behind a scheme or a name, and what an encoded value decodes
+//! to.
 //!
 //! The search covers a part in all of its [`forms`]; a line only in readable ones, since base64 and
 //! hex do not preserve lines. Parts that half of all logs contain are left out: a URL's scheme,
-//! host and user name, braces, BEGIN and END of PEM, and the value of a key that does not name
-//! credentials, unless the value is long and looks random.
+//! host and user name, braces, BEGIN and END of PEM, the lines of a settings file, and the value of
+//! a key that does not name credentials, unless the value is long and looks random.
 //!
-//! Cost: linear in the value's length; values are split [`DEPTH_MAX`] levels deep. For a value
-//! longer than [`FULL_LEN_MAX`], the search covers its parts verbatim and in plain JSON only.
+//! Cost: linear in the value's length; credentials are split [`DEPTH_MAX`] levels deep, and settings
+//! within settings [`LEVEL_MAX`] levels. For a value longer than [`FULL_LEN_MAX`], the search covers
+//! its parts verbatim and in plain JSON only.
 
-mod json;
-mod key;
+mod credential;
+mod encoded;
 mod line;
-mod setting;
+mod settings;
+#[cfg(test)]
+mod tests;
 mod url;
+mod written;
 
+use super::credential::looks_random;
 use super::encoding::{FULL_LEN_MAX, Form, core, forms, likeliest_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
+use settings::Settings;
 
 /// The maximum depth of splitting: the lines of a key in a JSON string in a settings line are at
 /// the third level.
 const DEPTH_MAX: u32 = 3;
+/// The maximum depth of settings within the values of settings.
+const LEVEL_MAX: u32 = 4;
 
 /// Calls `emit` with every form of every identifying part of `value`, and the length of the part
 /// itself. Duplicates are possible.
@@ -28,37 +37,110 @@ const DEPTH_MAX: u32 = 3;
 /// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is
 /// used as a password.
 pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
-    Parts { depth: DEPTH_MAX, all_forms: value.len() <= FULL_LEN_MAX, emit }.of(value);
+    let all_forms = value.len() <= FULL_LEN_MAX;
+    each(value, &mut |form, part, kind| {
+        let write = match kind {
+            _ if !all_forms => likeliest_forms,
+            PartKind::Secret => forms,
+            PartKind::Text => text_forms,
+        };
+        let len = if kind == PartKind::Secret { core(part).len() } else { part.len() };
+        write(part, &mut |_, bytes| emit(form, bytes, len));
+    });
+}
+
+/// The kind of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PartKind {
+    /// A secret by itself, with all forms.
+    Secret,
+    /// A text in the value, with its readable forms.
+    Text,
+}
+
+/// Calls `emit` with each part, without its forms.
+fn each(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], PartKind)) {
+    Parts { depth: DEPTH_MAX, level: LEVEL_MAX, emit }.of_secret(value, true);
 }
 
 /// Splits values, and emits the parts.
 struct Parts<'a> {
+    /// The levels of credentials in credentials that are left.
     depth: u32,
-    /// Whether the value is short enough for its parts to have all forms.
-    all_forms: bool,
-    emit: &'a mut dyn FnMut(Form, &[u8], usize),
+    /// The levels of settings in settings that are left.
+    level: u32,
+    emit: &'a mut dyn FnMut(Form, &[u8], PartKind),
 }
 
 impl Parts<'_> {
-    fn of(&mut self, value: &[u8]) {
+    /// Splits a value that is secret as a whole. `is_labelled`: it may have more before the
+    /// credential.
+    fn of_secret(&mut self, value: &[u8], is_labelled: bool) {
         let value = core(value);
-        if json::is_json(value) {
-            json::leaves(value, self);
-            return;
+        let is_settings = self.settings(value);
+        if line::are_several(value) {
+            if is_settings {
+                line::pem_blocks(value, self);
+            } else {
+                line::identifying(value, self);
+            }
+        } else {
+            line::joined(value, self);
+            if is_labelled {
+                credential::within(value, self);
+            }
         }
-        line::lines(value, self);
-        url::urls(value, self);
-        setting::settings(value, self);
+        encoded::decode(value, self);
     }
 
-    /// A string or a number in JSON. If it is not a credential itself, it may contain some.
-    fn leaf(&mut self, key: &[u8], leaf: &[u8]) {
-        if key::is_credential(key, leaf) {
-            self.secret(Form::JsonLeaf, leaf);
-        } else {
-            url::urls(leaf, self);
-            setting::settings(leaf, self);
+    /// Splits a value that is none, but may have credentials in it.
+    fn of_plain(&mut self, value: &[u8]) {
+        if self.level > 0 {
+            let is_whole = self.settings(value);
+            if is_whole || line::are_several(value) {
+                line::pem_blocks(value, self);
+            }
         }
+    }
+
+    /// Emits the credentials in the URLs and the settings of a value. Returns whether it is a
+    /// settings file as a whole.
+    fn settings(&mut self, value: &[u8]) -> bool {
+        if !value.iter().any(|byte| b"=:<{[(@ \n".contains(byte)) {
+            return false;
+        }
+        if is_url(value) {
+            url::urls(value, self);
+            return false;
+        }
+        let settings = Settings::read(value);
+        let form = if matches!(value.first(), Some(b'{' | b'[')) { Form::JsonLeaf } else { Form::ConnectionString };
+        for leaf in &settings.leaves {
+            if leaf.is_credential {
+                leaf.written.readings(&mut |reading| {
+                    self.secret(form, reading);
+                    if leaf.is_pair {
+                        credential::within(reading, self);
+                    }
+                    if leaf.is_base64 {
+                        encoded::decode_base64(reading, self);
+                    }
+                });
+            } else if leaf.written.text.len() < value.len() {
+                let mut inner = Parts { depth: self.depth, level: self.level.saturating_sub(1), emit: &mut *self.emit };
+                leaf.written.first_reading(&mut |reading| {
+                    if looks_random(reading) {
+                        inner.secret(form, reading);
+                    } else {
+                        inner.of_plain(reading);
+                    }
+                });
+            }
+        }
+        if settings.leaves.is_empty() || !settings.is_settings() {
+            url::urls(value, self);
+        }
+        settings.is_settings()
     }
 
     /// A part that is itself a secret, with all of its forms and its own parts.
@@ -66,17 +148,21 @@ impl Parts<'_> {
         if part.len() < VALUE_LEN_MIN {
             return;
         }
-        let write = if self.all_forms { forms } else { likeliest_forms };
-        let len = core(part).len();
-        write(part, &mut |_, bytes| (self.emit)(form, bytes, len));
+        (self.emit)(form, part, PartKind::Secret);
         if self.depth > 1 {
-            Parts { depth: self.depth - 1, all_forms: self.all_forms, emit: &mut *self.emit }.of(part);
+            Parts { depth: self.depth - 1, level: LEVEL_MAX, emit: &mut *self.emit }
+                .of_secret(part, form == Form::Decoded);
         }
     }
 
     /// A part that is text, with its readable forms.
     fn text(&mut self, form: Form, part: &[u8]) {
-        let write = if self.all_forms { text_forms } else { likeliest_forms };
-        write(part, &mut |_, bytes| (self.emit)(form, bytes, part.len()));
+        (self.emit)(form, part, PartKind::Text);
     }
+}
+
+/// Whether a value is a URL, and nothing else.
+fn is_url(value: &[u8]) -> bool {
+    let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte)).count();
+    scheme > 0 && value[scheme..].starts_with(b"://") && !value.iter().any(|byte| byte.is_ascii_whitespace())
 }

@@ -12,12 +12,38 @@ const LINE_LEN_MIN: usize = 8;
 /// Lines around and above the body of a PEM file.
 const PEM_FRAME: [&[u8]; 4] = [b"-----BEGIN", b"-----END", b"Proc-Type:", b"---- BEGIN"];
 
-pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
-    let lines =
-        || value.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    if lines().nth(1).is_some() {
-        lines().filter(|line| tells(line)).for_each(|line| parts.text(Form::Line, line));
-    } else if let Some(plain) = with_line_ends(value) {
+/// The trimmed lines of a value that are not empty.
+fn lines(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+}
+
+/// Whether a value has several lines.
+pub(super) fn are_several(value: &[u8]) -> bool {
+    lines(value).nth(1).is_some()
+}
+
+/// Emits the lines that identify the value.
+pub(super) fn identifying(value: &[u8], parts: &mut Parts<'_>) {
+    lines(value).filter(|line| tells(line)).for_each(|line| parts.text(Form::Line, line));
+}
+
+/// Emits the lines of the PEM blocks in a settings file.
+pub(super) fn pem_blocks(value: &[u8], parts: &mut Parts<'_>) {
+    let mut is_inside = false;
+    for line in lines(value) {
+        if line.starts_with(b"-----BEGIN ") {
+            is_inside = true;
+        } else if line.starts_with(b"-----END ") {
+            is_inside = false;
+        } else if is_inside && tells(line) {
+            parts.text(Form::Line, line);
+        }
+    }
+}
+
+/// Emits a one-line value with its written line ends turned into real ones.
+pub(super) fn joined(value: &[u8], parts: &mut Parts<'_>) {
+    if let Some(plain) = with_line_ends(value) {
         parts.secret(Form::JoinedLines, &plain);
     }
 }
@@ -47,6 +73,7 @@ fn tells(line: &[u8]) -> bool {
         && line.iter().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
         && !is_ordinary(line)
         && !is_bare_key(line)
+        && !line.starts_with(b"# ")
 }
 
 /// `clusters:` or `- cluster:`, a YAML key with its value on the lines below.

@@ -3,8 +3,9 @@
 use zeroize::Zeroizing;
 
 use super::Parts;
-use super::key::looks_random;
-use super::setting::{decoded, query};
+use super::written::{Style, Written, decoded};
+use crate::redact::credential::name::names_credential;
+use crate::redact::credential::{looks_random, may_be_credential};
 use crate::redact::encoding::Form;
 
 /// The maximum length of a URL, in bytes, so that a value full of `://` costs no more than any
@@ -46,7 +47,7 @@ fn url(url: &[u8], parts: &mut Parts<'_>) {
     for segment in path[..end].split(|&byte| byte == b'/').filter(|segment| looks_random(segment)) {
         parts.secret(Form::UrlParameter, segment);
     }
-    query(&path[end..], Form::UrlParameter, parts);
+    query(&path[end..], parts);
 }
 
 /// Handles a password with a bare `/`, which is invalid but accepted by some programs. Digits
@@ -88,6 +89,18 @@ fn authority(userinfo: &[u8], host: &[u8], parts: &mut Parts<'_>) {
     for text in [&authority[..], userinfo] {
         if text.len() >= AUTHORITY_LEN_MIN {
             parts.text(Form::UrlAuthority, text);
+        }
+    }
+}
+
+/// The credentials in a query: `?user=u&password=p`.
+fn query(query: &[u8], parts: &mut Parts<'_>) {
+    for pair in query.split(|byte| matches!(byte, b'?' | b'&' | b'#' | b';')) {
+        let Some(at) = memchr::memchr(b'=', pair) else { continue };
+        let (key, value) = (&pair[..at], &pair[at + 1..]);
+        if names_credential(key) && may_be_credential(key, value) || looks_random(value) {
+            Written { text: value, style: Style::Query }
+                .readings(&mut |reading| parts.secret(Form::UrlParameter, reading));
         }
     }
 }

@@ -1,0 +1,75 @@
+//! Recognizes credentials, by the name that they have or by their looks.
+
+pub(crate) mod name;
+
+/// The minimum number of digits of a credential: `pin: 8844` is masked as part of its value only.
+const NUMBER_LEN_MIN: usize = 6;
+/// Values that state whether there is a credential, and are none.
+const SWITCHES: [&[u8]; 16] = [
+    b"true",
+    b"false",
+    b"null",
+    b"none",
+    b"nil",
+    b"yes",
+    b"no",
+    b"on",
+    b"off",
+    b"enabled",
+    b"disabled",
+    b"required",
+    b"optional",
+    b"undefined",
+    b"default",
+    b"string",
+];
+
+/// Whether a value can be a credential if its name says so. Addresses are searched for credentials
+/// of their own.
+pub(crate) fn may_be_credential(name: &[u8], value: &[u8]) -> bool {
+    let is_digits = value.iter().all(u8::is_ascii_digit);
+    let is_count = is_digits && (value.len() < NUMBER_LEN_MIN || name::is_plural(name))
+        || !is_digits && value.iter().all(|byte| byte.is_ascii_digit() || b"+-.".contains(byte));
+    let is_switch = SWITCHES.iter().any(|word| value.eq_ignore_ascii_case(word));
+    let is_url = value.windows(3).any(|mark| mark == b"://");
+    // `${DB_PASSWORD}`, `{{ vault.password }}`, `<password>`: another program puts the credential
+    // there.
+    let is_placeholder = match value {
+        [b'$', b'{' | b'(', .., b'}' | b')'] | [b'{', b'{', .., b'}', b'}'] => true,
+        [b'<', name @ .., b'>'] => name.iter().all(|byte| byte.is_ascii_alphabetic() || b" -_".contains(byte)),
+        _ => false,
+    };
+    !is_count && !is_switch && !is_url && !is_placeholder
+}
+
+/// The minimum length of a value that looks random, in bytes.
+const RANDOM_LEN_MIN: usize = 16;
+
+/// Whether a value looks like the output of a token generator: one long word with digits, in which
+/// letters, digits and cases change at least at every fourth place. `my-project-123456`,
+/// `MyProject2024` and UUIDs do not.
+pub(crate) fn looks_random(value: &[u8]) -> bool {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_.~-".contains(byte);
+    value.len() >= RANDOM_LEN_MIN
+        && value.iter().all(is_token)
+        && value.iter().any(u8::is_ascii_digit)
+        && value.windows(2).filter(|pair| changes_class(pair[0], pair[1])).count() * 4 >= value.len()
+        && !is_uuid(value)
+}
+
+/// Whether letters change to digits, small letters to capitals, or digits to letters. A capital
+/// before a small letter begins a word, and is no change.
+fn changes_class(a: u8, b: u8) -> bool {
+    let digit_and_letter =
+        a.is_ascii_digit() && b.is_ascii_alphabetic() || a.is_ascii_alphabetic() && b.is_ascii_digit();
+    digit_and_letter || a.is_ascii_lowercase() && b.is_ascii_uppercase()
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    let dashes = [8, 13, 18, 23];
+    value.len() == 36
+        && value
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if dashes.contains(&at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
+}

@@ -1,0 +1,323 @@
+//! The words of a name: of a variable, of a key in a settings file, of a parameter.
+//!
+//! A name is read as its words, since programs write one name as `DB_PASSWORD`, `db.password`,
+//! `dbPassword` and `dbpassword`. Its last words decide: a `passwordField` is a field, and a
+//! `max_tokens` is a number.
+
+/// The maximum length of a name, in bytes. Of a longer name, the end counts.
+const LETTERS_MAX: usize = 128;
+/// The maximum number of words of a name. Of a longer name, the end counts.
+const WORDS_MAX: usize = 16;
+
+/// The meaning of a name for its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The value is a credential.
+    Credential,
+    /// The values are credentials, each under a name of its own: `secrets`, `api_keys`.
+    Collection,
+    /// The value describes a credential: `token_uri`, `passwordField`.
+    Description,
+    /// The value identifies an account or a place: `username`, `host`.
+    Place,
+    /// The name has no meaning of its own, and that of the surrounding name applies: `value`.
+    Neutral,
+    /// None of these.
+    Other,
+}
+
+/// Words that mean a credential wherever they occur in a word, since names are also written
+/// without any separator: `PGPASSWORD`, `authtoken`.
+const CONTAINED: &str = "\
+    password passwd passwort passphrase passcode kennwort motdepasse contrasena secret token \
+    credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata \
+    mnemonic";
+/// Words that mean a credential at the end of a word: `requirepass`, `masterauth`, `sshkey`.
+const ENDINGS: &str = "pwd pass key keys auth jwt apikeys authorization";
+/// Words that mean a credential by themselves only.
+const WHOLE: &str = "pw psw sig sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
+/// Words before `key` that make it a column, a route or a public value.
+const OTHER_KEYS: &str = "\
+    public pub primary foreign sort partition cache routing index group row order unique \
+    composite hash range registry object translation idempotency dedup";
+/// Longer words that end as a credential does, and mean none.
+const NO_CREDENTIALS: &str = "\
+    monkey turkey hotkey hotkeys publickey publickeys primarykey whiskey hockey compass bypass \
+    trespass underpass overpass encompass";
+/// Words behind a credential that make the name a description of it.
+const DESCRIPTIONS: &str = "\
+    age alg algorithm algorithms arn at audience budget callback class cmd column command count \
+    counts created date days description dir directory disabled duration enabled encoder \
+    encoding endpoint env exp expiration expire expires expiresin expiry field fields file \
+    filename files fingerprint format header helper hint host hours id identifier ids interval \
+    issuer kind label len length lifetime limit limits location manager max maxage method min \
+    minutes mode name names param parameter path pattern placeholder policy prefix prompt \
+    provider ref reference regex required rotation scope scopes seconds size sock socket status \
+    strategy strength suffix timeout ttl type uri url";
+/// Words before a credential that make the name a limit or a public value.
+const BEFORE: &str = "max min num total public without maximum";
+/// Words that identify an account or a place, and never a credential.
+const PLACES: &str = "\
+    account address addr algorithm comment created database db dbname description domain driver \
+    email enabled encoding engine env environment expires file host hostname id kind login mode \
+    name path port provider region registry schema server type uri url user username version";
+/// Names without a meaning of their own.
+const NEUTRAL: &str = "\
+    value values data content contents current previous default plain plaintext text raw string \
+    stringvalue primary secondary old";
+/// The plural words whose entries are credentials, each under its own name.
+const COLLECTIONS: &str = "passwords secrets tokens apikeys stringdata passphrases webhooks keys authorizations";
+
+/// Words for a user and a password together.
+const PAIRS: &str = "auth basic credential credentials creds userpwd userpass userpassword login";
+
+/// Whether a list of words has this one.
+fn is_in(list: &str, word: &[u8]) -> bool {
+    list.split(' ').any(|other| other.as_bytes() == word)
+}
+
+/// Whether a word ends with one of these.
+fn ends_in(list: &str, word: &[u8]) -> bool {
+    list.split(' ').any(|end| word.ends_with(end.as_bytes()))
+}
+
+/// The words of a name, in lower case. On the stack: a name may come from a secret.
+struct Words {
+    letters: [u8; LETTERS_MAX],
+    /// The words' ends, in order.
+    ends: [u8; WORDS_MAX],
+    count: usize,
+}
+
+impl Words {
+    fn of(name: &[u8]) -> Words {
+        let mut words = Words { letters: [0; LETTERS_MAX], ends: [0; WORDS_MAX], count: 0 };
+        let name = &name[name.len().saturating_sub(LETTERS_MAX)..];
+        let mut len = 0;
+        let mut start = 0;
+        for (at, &byte) in name.iter().enumerate() {
+            let before = at.checked_sub(1).map_or(b'_', |before| name[before]);
+            let after = name.get(at + 1).copied().unwrap_or(b'_');
+            let begins_word = byte.is_ascii_uppercase()
+                && (before.is_ascii_lowercase() || before.is_ascii_uppercase() && after.is_ascii_lowercase());
+            if !byte.is_ascii_alphabetic() || begins_word {
+                words.end(&mut start, len);
+            }
+            if byte.is_ascii_alphabetic() {
+                words.letters[len] = byte.to_ascii_lowercase();
+                len += 1;
+            }
+        }
+        words.end(&mut start, len);
+        words
+    }
+
+    fn end(&mut self, start: &mut usize, len: usize) {
+        if len > *start {
+            if self.count == WORDS_MAX {
+                self.ends.copy_within(1.., 0);
+                self.count -= 1;
+            }
+            self.ends[self.count] = len as u8;
+            self.count += 1;
+            *start = len;
+        }
+    }
+
+    fn get(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| usize::from(self.ends[before]));
+        &self.letters[start..usize::from(self.ends[index])]
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        (0..self.count).map(|index| self.get(index))
+    }
+}
+
+/// The meaning of a name.
+pub(crate) fn meaning(name: &[u8]) -> Meaning {
+    let words = Words::of(name);
+    let Some(last) = words.count.checked_sub(1) else { return Meaning::Neutral };
+    let found = (0..words.count).rev().find_map(|index| Some((index, credential(&words, index)?)));
+    let Some((index, rest)) = found else {
+        let last = words.get(last);
+        return match () {
+            () if words.count == 1 && is_in(NEUTRAL, last) => Meaning::Neutral,
+            () if words.count <= 2 && is_string_data(&words) => Meaning::Collection,
+            () if is_in(PLACES, last) => Meaning::Place,
+            () => Meaning::Other,
+        };
+    };
+    let describes = |word: &[u8]| is_in(DESCRIPTIONS, word);
+    let is_description = describes(rest)
+        || (index + 1..words.count).any(|after| describes(words.get(after)))
+        || words.iter().take(index).any(|before| is_in(BEFORE, before));
+    match () {
+        () if is_description => Meaning::Description,
+        () if index == last && is_collection(&words, last) => Meaning::Collection,
+        () => Meaning::Credential,
+    }
+}
+
+fn is_string_data(words: &Words) -> bool {
+    words.count == 2 && words.get(0) == b"string" && words.get(1) == b"data"
+}
+
+fn is_collection(words: &Words, last: usize) -> bool {
+    ends_in(COLLECTIONS, words.get(last))
+}
+
+/// If this word means a credential: the rest of the word behind it.
+fn credential(words: &Words, index: usize) -> Option<&[u8]> {
+    let word = words.get(index);
+    if word == b"key" || word == b"keys" {
+        let before = index.checked_sub(1).map(|before| words.get(before));
+        return before.is_none_or(|before| !is_in(OTHER_KEYS, before)).then_some(b"");
+    }
+    if ends_in(NO_CREDENTIALS, word) {
+        return None;
+    }
+    // The last occurrence in the word decides, as the last word does.
+    let contained = CONTAINED.split(' ').filter_map(|stem| {
+        let at = word.windows(stem.len()).rposition(|part| part == stem.as_bytes())?;
+        Some(&word[at + stem.len()..])
+    });
+    let is_whole = is_in(WHOLE, word) || word == b"oauth" && index + 1 == words.count;
+    contained
+        .min_by_key(|rest| rest.len())
+        .or_else(|| (is_whole || ends_in(ENDINGS, word)).then_some(b""))
+        .map(|rest| rest.strip_prefix(b"s").unwrap_or(rest))
+}
+
+/// Whether a name means a credential.
+pub(crate) fn names_credential(name: &[u8]) -> bool {
+    matches!(meaning(name), Meaning::Credential | Meaning::Collection)
+}
+
+/// Whether a name means a user and a password together.
+pub(crate) fn names_pair(name: &[u8]) -> bool {
+    let words = Words::of(name);
+    words.count.checked_sub(1).is_some_and(|last| is_in(PAIRS, words.get(last)))
+}
+
+/// Whether a name is a plural: its number is a count, and no credential.
+pub(crate) fn is_plural(name: &[u8]) -> bool {
+    let words = Words::of(name);
+    words.count.checked_sub(1).is_some_and(|last| words.get(last).ends_with(b"s") && !words.get(last).ends_with(b"ss"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_credentials() {
+        for name in [
+            "password",
+            "DB_PASSWORD",
+            "db.password",
+            "dbPassword",
+            "dbpassword",
+            "PGPASSWORD",
+            "Pwd",
+            "MYSQL_PWD",
+            "client_secret",
+            "AccountKey",
+            "X-Amz-Signature",
+            "API_KEY_2",
+            "API_KEY",
+            "SECRET_KEY_BASE",
+            "REDIS_AUTH",
+            "NPM_CONFIG__AUTH",
+            "//registry.example.test/:_authToken",
+            "_password",
+            "requirepass",
+            "masterauth",
+            "BOT_TOKENS",
+            "aws_secret_access_key",
+            "private_key",
+            "client-key-data",
+            "sas",
+            "pin",
+            "Authorization",
+            "passphrase",
+            "DB_PASS",
+            "password_old",
+            "APIKey",
+            "api-key",
+            "userPasswort",
+            "encryptionKey",
+            "PASSWORD1",
+            "spring.datasource.hikari.a-very-long-name-that-goes-on-and-on-and-on.password",
+            "cookie",
+            "token-prod",
+        ] {
+            assert!(names_credential(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_descriptions_and_others() {
+        for name in [
+            "max_tokens",
+            "maxTokens",
+            "passwordField",
+            "passwordfield",
+            "tokenTtl",
+            "apiKeyHeader",
+            "token_uri",
+            "token_type",
+            "private_key_id",
+            "secretName",
+            "secretKeyRef",
+            "password_file",
+            "tokenUrl",
+            "public_key",
+            "primaryKey",
+            "publickey",
+            "AWS_ACCESS_KEY_ID",
+            "passwordEnv",
+            "auth_provider_x509_cert_url",
+            "total_tokens",
+            "sort_key",
+            "monkey",
+            "KEYBOARD",
+            "path",
+            "compass_heading",
+            "authors",
+            "passage",
+            "pinned",
+            "tokenizer_path",
+            "",
+            "42",
+            "user",
+            "keyboardLayout",
+            "SSH_AUTH_SOCK",
+            "cookie_name",
+            "signature_algorithm",
+            "credentials_file",
+        ] {
+            assert!(!names_credential(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_meanings_of_other_names() {
+        assert_eq!(meaning(b"value"), Meaning::Neutral);
+        assert_eq!(meaning(b"0"), Meaning::Neutral);
+        assert_eq!(meaning(b"username"), Meaning::Place);
+        assert_eq!(meaning(b"alice"), Meaning::Other);
+        assert_eq!(meaning(b"stringData"), Meaning::Collection);
+        assert_eq!(meaning(b"api_keys"), Meaning::Collection);
+        assert_eq!(meaning(b"token_uri"), Meaning::Description);
+    }
+
+    #[test]
+    fn the_lists_are_of_lower_case_letters() {
+        let lists =
+            [CONTAINED, ENDINGS, WHOLE, OTHER_KEYS, NO_CREDENTIALS, DESCRIPTIONS, BEFORE, PLACES, NEUTRAL, COLLECTIONS];
+        for word in lists.iter().flat_map(|list| list.split(' ')) {
+            assert!(!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()), "{word}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A value of one line that holds more than the credential: `Bearer X`, `Header: X`, `user:X`,
+//! `X1,X2`, `user/X@host`.
+
+use super::Parts;
+use crate::redact::credential::may_be_credential;
+use crate::redact::credential::name::{Meaning, meaning};
+use crate::redact::encoding::Form;
+use crate::redact::ordinary::is_ordinary;
+use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
+
+/// The number of colons in a line of a pgpass file: `host:port:database:user:password`.
+const PGPASS_COLONS: usize = 4;
+
+/// Emits the credentials in a value that is a secret as a whole.
+pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
+    let is_collection = matches!(value, [b'{' | b'[' | b'<', ..]);
+    if is_collection || value.contains(&b'\n') || memchr::memmem::find(value, b"://").is_some() {
+        return;
+    }
+    if at_host(value, parts) {
+        return;
+    }
+    if is_list(value) {
+        value.split(|byte| matches!(byte, b',' | b';' | b'|')).for_each(|item| {
+            parts.secret(Form::Credential, item.trim_ascii());
+        });
+        return;
+    }
+    let Some(colon) = memchr::memchr(b':', value) else { return };
+    let (name, rest) = (&value[..colon], &value[colon + 1..]);
+    if let Some(blank) = rest.strip_prefix(b" ") {
+        // `Header: X`, and not a sentence.
+        let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+        let credential = blank.trim_ascii();
+        if is_name && !credential.contains(&b' ') {
+            labelled(name, credential, parts);
+        }
+        return;
+    }
+    if value.contains(&b' ') {
+        return;
+    }
+    let fields = value.iter().enumerate().filter(|(at, byte)| **byte == b':' && !is_escaped(value, *at));
+    if fields.clone().count() == PGPASS_COLONS
+        && let Some((last, _)) = fields.last()
+    {
+        parts.secret(Form::Credential, &value[last + 1..]);
+    } else if !name.is_empty() {
+        labelled(name, rest, parts);
+    }
+}
+
+fn is_escaped(value: &[u8], at: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| value[before] == b'\\')
+}
+
+/// A credential behind a name that may have any meaning but that of a description.
+fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
+    let is_number = credential.iter().all(|byte| byte.is_ascii_digit() || b".:".contains(byte));
+    if meaning(name) != Meaning::Description
+        && may_be_credential(name, credential)
+        && !is_number
+        && !is_ordinary(credential)
+    {
+        parts.secret(Form::Credential, credential);
+    }
+}
+
+/// Whether a value is a list of credentials: each item is long, without blanks, and mixes letters
+/// and digits, which a comma in a password hardly separates.
+fn is_list(value: &[u8]) -> bool {
+    let Some(at) = value.iter().position(|byte| matches!(byte, b',' | b';' | b'|')) else { return false };
+    let separator = value[at];
+    value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(|item| {
+        item.len() >= UNGUESSABLE_LEN_MIN
+            && item.iter().all(|byte| byte.is_ascii_graphic() && !b"=,;|".contains(byte))
+            && item.iter().any(u8::is_ascii_digit)
+            && item.iter().any(u8::is_ascii_alphabetic)
+    })
+}
+
+/// `user/password@host`, as in connect strings of Oracle, and `user:password@host`. Returns whether
+/// the value is one of these.
+fn at_host(value: &[u8], parts: &mut Parts<'_>) -> bool {
+    let Some(at) = memchr::memrchr(b'@', value) else { return false };
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:/[](),=".contains(byte);
+    let host = &value[at + 1..];
+    if host.is_empty() || !host.iter().all(is_host) {
+        return false;
+    }
+    // A driver may be before the user: `jdbc:oracle:thin:user/password@host`.
+    let slash = memchr::memchr(b'/', &value[..at]);
+    let colon = memchr::memchr(b':', &value[..at]);
+    let start = match (slash, colon) {
+        (Some(slash), Some(colon)) if colon < slash && !value.starts_with(b"jdbc:") => colon,
+        (Some(slash), _) => slash,
+        (None, Some(colon)) => colon,
+        (None, None) => return false,
+    };
+    let user = &value[..start];
+    let is_user = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:$#".contains(byte);
+    let password = &value[start + 1..at];
+    let password = password.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(password);
+    let is_found =
+        !user.is_empty() && user.iter().all(is_user) && password.len() >= VALUE_LEN_MIN && !password.contains(&b' ');
+    if is_found {
+        parts.secret(Form::Credential, password);
+    }
+    is_found
+}

@@ -1,0 +1,125 @@
+//! A value that is itself encoded: in base64, hex, percent-encoding, or as a JSON string.
+//!
+//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What it
+//! decodes to is a part only if that is text, or if the value shows its encoding: by a prefix such
+//! as `base64:`, by its padding, or by a `+` or `/`.
+
+use zeroize::Zeroizing;
+
+use super::Parts;
+use super::written::{decoded, json_unescaped};
+use crate::redact::encoding::Form;
+use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
+
+/// Prefixes of encoded values, in lower case.
+const BASE64_PREFIXES: [&[u8]; 4] = [b"base64:", b"basic ", b"b64:", b"base64,"];
+/// The shortest encoded value without a prefix, in bytes.
+const ENCODED_LEN_MIN: usize = 8;
+/// The minimum length of what a value decodes to, if it is not text, in bytes.
+const BINARY_LEN_MIN: usize = 16;
+
+/// Emits what a value in base64 decodes to.
+pub(super) fn decode_base64(value: &[u8], parts: &mut Parts<'_>) {
+    if let Some(plain) = base64(value, true) {
+        parts.secret(Form::Decoded, &plain);
+    }
+}
+
+/// Emits what a value decodes to.
+pub(super) fn decode(value: &[u8], parts: &mut Parts<'_>) {
+    decoded(value, |plain| parts.secret(Form::Decoded, plain));
+    if memchr::memmem::find(value, b"\\u").is_some() || memchr::memmem::find(value, b"\\\"").is_some() {
+        let plain = json_unescaped(value);
+        if *plain != value {
+            parts.secret(Form::Decoded, &plain);
+        }
+    }
+    if let Some(plain) = hex(value).filter(|plain| is_text(plain)) {
+        parts.secret(Form::Decoded, &plain);
+    } else if let Some((encoded, has_prefix)) = without_prefix(value) {
+        if has_prefix {
+            parts.secret(Form::Credential, encoded);
+        }
+        if let Some(plain) = base64(encoded, has_prefix) {
+            parts.secret(Form::Decoded, &plain);
+        }
+    }
+}
+
+/// A value without the prefix that shows its encoding, and whether there was one.
+fn without_prefix(value: &[u8]) -> Option<(&[u8], bool)> {
+    let prefix = BASE64_PREFIXES.iter().find_map(|prefix| {
+        let (head, rest) = value.split_at_checked(prefix.len())?;
+        head.eq_ignore_ascii_case(prefix).then_some(rest)
+    });
+    let of_url = value.strip_prefix(b"data:").and_then(|url| {
+        let at = memchr::memmem::find(&url[..url.len().min(128)], b";base64,")?;
+        Some(&url[at + 8..])
+    });
+    match prefix.or(of_url) {
+        Some(encoded) => Some((encoded.trim_ascii(), true)),
+        None => (value.len() >= ENCODED_LEN_MIN).then_some((value, false)),
+    }
+}
+
+/// The bytes that base64 stands for, in either alphabet, with or without padding, broken into lines
+/// or not; `None` if it is no base64, or probably not meant as such.
+fn base64(text: &[u8], is_certain: bool) -> Option<Zeroizing<Vec<u8>>> {
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
+    let (mut bits, mut count, mut padding, mut is_marked) = (0_u32, 0_usize, 0_usize, is_certain);
+    for &byte in text.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
+        let sextet = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b'=' => {
+                padding += 1;
+                continue;
+            }
+            _ => return None,
+        };
+        if padding > 0 {
+            return None;
+        }
+        is_marked |= matches!(byte, b'+' | b'/');
+        bits = bits << 6 | u32::from(sextet);
+        count += 1;
+        if count.is_multiple_of(4) {
+            plain.extend_from_slice(&bits.to_be_bytes()[1..]);
+        }
+    }
+    let rest = count % 4;
+    if rest == 1 || padding > 0 && rest + padding != 4 {
+        return None;
+    }
+    if rest > 0 {
+        let bytes = (bits << (6 * (4 - rest))).to_be_bytes();
+        plain.extend_from_slice(&bytes[1..rest]);
+    }
+    is_marked |= padding > 0;
+    let len_min = if is_marked { VALUE_LEN_MIN } else { UNGUESSABLE_LEN_MIN };
+    let is_part = if is_text(&plain) { plain.len() >= len_min } else { is_marked && plain.len() >= BINARY_LEN_MIN };
+    is_part.then_some(plain)
+}
+
+/// The bytes that hex digits stand for.
+fn hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = text.strip_prefix(b"0x").unwrap_or(text);
+    if text.len() < 2 * VALUE_LEN_MIN || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len() / 2));
+    for pair in text.chunks_exact(2) {
+        plain.push((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
+    }
+    Some(plain)
+}
+
+/// Whether bytes are text, and not by chance: printable, and in UTF-8.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.is_empty() && !text.contains(is_control))
+}

@@ -1,0 +1,220 @@
+//! Reads text as settings of any format: JSON, YAML, TOML, INI, properties, XML, HCL, PHP, netrc,
+//! connection strings, options of a command.
+//!
+//! Not a parser of each: a value that looks like two formats is read as both, mistakes are skipped,
+//! and nothing is rejected. One reader tracks the surrounding keys, and three others find the
+//! values: `block` in lines, `flow` between brackets, `tag` between tags. `line` reads what one line
+//! has.
+//!
+//! The leaves are slices of the text. Cost: linear in its length.
+
+use super::super::credential::name::{Meaning, meaning, names_credential, names_pair};
+use super::super::credential::{looks_random, may_be_credential};
+use super::written::Written;
+
+mod block;
+mod flow;
+mod line;
+mod tag;
+
+/// The maximum number of surrounding keys. Deeper ones are not tracked.
+const FRAMES_MAX: usize = 64;
+/// The maximum number of brackets without an end, each of which is searched for to the end of the
+/// text.
+const UNCLOSED_MAX: u32 = 4;
+
+/// A value of the settings.
+#[derive(Clone, Copy)]
+pub(super) struct Leaf<'t> {
+    pub written: Written<'t>,
+    /// Whether its key, or those around it, mean a credential.
+    pub is_credential: bool,
+    /// Whether its key means a user and a password.
+    pub is_pair: bool,
+    /// Whether it is certainly in base64.
+    pub is_base64: bool,
+}
+
+/// The settings of a text.
+pub(super) struct Settings<'t> {
+    pub leaves: Vec<Leaf<'t>>,
+    text: &'t [u8],
+    frames: Vec<Frame<'t>>,
+    /// The number of lines that are settings, headings or comments, and of all others.
+    structured: usize,
+    unstructured: usize,
+    /// The number of lines with a credential behind a name and a blank, and of lines that are like
+    /// these.
+    directives: usize,
+    likely_directives: usize,
+    /// Whether values below `data` are credentials in base64.
+    is_kubernetes_secret: bool,
+    /// The number of brackets without an end that were tried.
+    unclosed: u32,
+    /// The number of frames that were not tracked.
+    untracked: usize,
+}
+
+/// What is around a value: a map, a list, a section, a tag.
+struct Frame<'t> {
+    key: &'t [u8],
+    meaning: Meaning,
+    edge: Edge,
+    /// The leaf with the name of a setting, and the leaf with its value: `{"name": "password",
+    /// "value": "..."}`.
+    name: Option<usize>,
+    value: Option<usize>,
+    /// Whether an entry such as `"sensitive": true` stands beside the value.
+    is_marked: bool,
+    items: usize,
+}
+
+/// What ends a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    /// A line that is indented less than this. Twice its column, and one more for an entry of a
+    /// list, which may be in the column of its key.
+    Indent(usize),
+    Section,
+    Bracket(u8),
+    Tag,
+}
+
+impl<'t> Settings<'t> {
+    /// Reads a text.
+    pub(super) fn read(text: &'t [u8]) -> Settings<'t> {
+        let mut settings = Settings {
+            leaves: Vec::new(),
+            text,
+            frames: Vec::new(),
+            structured: 0,
+            unstructured: 0,
+            directives: 0,
+            likely_directives: 0,
+            is_kubernetes_secret: is_kubernetes_secret(text),
+            unclosed: 0,
+            untracked: 0,
+        };
+        settings.frames.push(Frame::new(b"", Meaning::Other, Edge::Section));
+        settings.block();
+        settings.close_all();
+        settings
+    }
+
+    /// Whether the text is a settings file, rather than a text with some settings in it.
+    pub(super) fn is_settings(&self) -> bool {
+        let (likely, unlikely) = match self.directives {
+            0 => (0, self.likely_directives),
+            directives => (directives + self.likely_directives, 0),
+        };
+        self.structured + likely > self.unstructured + unlikely
+    }
+
+    /// Whether a bracket may begin a collection.
+    fn may_flow(&self) -> bool {
+        self.unclosed < UNCLOSED_MAX
+    }
+
+    fn open(&mut self, key: &'t [u8], edge: Edge) {
+        let own = meaning(key);
+        let surrounding = self.frames.last().map_or(Meaning::Other, |frame| frame.meaning);
+        let meaning = match own {
+            Meaning::Other if key == b"data" && self.is_kubernetes_secret => Meaning::Collection,
+            Meaning::Neutral if key == b"data" && self.is_kubernetes_secret => Meaning::Collection,
+            Meaning::Neutral => surrounding,
+            Meaning::Other if surrounding == Meaning::Collection => Meaning::Credential,
+            own => own,
+        };
+        if self.frames.len() < FRAMES_MAX {
+            self.frames.push(Frame::new(key, meaning, edge));
+        } else {
+            self.untracked += 1;
+        }
+    }
+
+    fn close(&mut self) {
+        if self.untracked > 0 {
+            self.untracked -= 1;
+            return;
+        }
+        // The first frame is that of the whole text.
+        if self.frames.len() < 2 {
+            return;
+        }
+        if let Some(frame) = self.frames.pop() {
+            self.pair(&frame);
+        }
+    }
+
+    fn close_all(&mut self) {
+        while let Some(frame) = self.frames.pop() {
+            self.pair(&frame);
+        }
+    }
+
+    /// Joins a name and its value, if they stand side by side.
+    fn pair(&mut self, frame: &Frame<'t>) {
+        let Some(value) = frame.value else { return };
+        let name = frame.name.map(|index| self.leaves[index].written.text);
+        if let Some(index) = frame.name {
+            self.leaves[index].is_credential = false;
+        }
+        let leaf = &mut self.leaves[value];
+        leaf.is_credential |= (name.is_some_and(names_credential) || frame.is_marked)
+            && may_be_credential(name.unwrap_or_default(), leaf.written.text);
+    }
+
+    /// A value, and the key directly before it.
+    fn leaf(&mut self, key: &'t [u8], written: Written<'t>) {
+        if written.text.is_empty() {
+            return;
+        }
+        let Some(frame) = self.frames.last_mut() else { return };
+        let own = meaning(key);
+        let is_named = match own {
+            Meaning::Credential | Meaning::Collection => true,
+            Meaning::Neutral => matches!(frame.meaning, Meaning::Credential | Meaning::Collection),
+            Meaning::Other => frame.meaning == Meaning::Collection,
+            Meaning::Description | Meaning::Place => false,
+        };
+        let index = self.leaves.len();
+        if is_one_of(key, &[b"name", b"key", b"variable", b"var", b"property", b"field", b"header", b"setting"]) {
+            frame.name.get_or_insert(index);
+        }
+        if is_one_of(key, &[b"value", b"val", b"content", b"default", b"stringvalue", b"plaintext", b"newvalue"]) {
+            frame.value.get_or_insert(index);
+        }
+        frame.is_marked |= is_one_of(key, &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret"])
+            && written.text.eq_ignore_ascii_case(b"true");
+        if key.is_empty() && matches!(frame.edge, Edge::Bracket(_)) {
+            frame.items += 1;
+            // `define('PASSWORD', 'x')`, `("password", "x")`.
+            match frame.items {
+                1 => frame.name = Some(index),
+                2 if frame.edge == Edge::Bracket(b'(') => frame.value = Some(index),
+                _ => (frame.name, frame.value) = (None, None),
+            }
+        }
+        let is_credential = is_named && may_be_credential(key, written.text) || looks_random(written.text);
+        let is_base64 = self.is_kubernetes_secret && frame.key == b"data";
+        self.leaves.push(Leaf { written, is_credential, is_pair: names_pair(key), is_base64 });
+    }
+}
+
+impl<'t> Frame<'t> {
+    fn new(key: &'t [u8], meaning: Meaning, edge: Edge) -> Frame<'t> {
+        Frame { key, meaning, edge, name: None, value: None, is_marked: false, items: 0 }
+    }
+}
+
+fn is_one_of(key: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|word| key.eq_ignore_ascii_case(word))
+}
+
+/// Whether a text is a manifest of a Kubernetes Secret, in YAML or JSON.
+fn is_kubernetes_secret(text: &[u8]) -> bool {
+    [&b"kind: Secret"[..], b"\"kind\":\"Secret\"", b"\"kind\": \"Secret\""].iter().any(|kind| {
+        memchr::memmem::find_iter(text, kind)
+            .any(|at| !text.get(at + kind.len()).is_some_and(u8::is_ascii_alphanumeric))
+    })
+}

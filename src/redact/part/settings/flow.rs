@@ -1,0 +1,124 @@
+//! Reads what stands between brackets: JSON, flow collections of YAML, arrays of PHP and Ruby, the
+//! arguments of a call.
+
+use super::super::written::{Style, Written};
+use super::{Edge, Settings};
+
+/// A word between separators.
+#[derive(Clone, Copy)]
+struct Word<'t> {
+    written: Written<'t>,
+    is_bare: bool,
+}
+
+/// A text between brackets.
+pub(super) struct Flow {
+    pub end: usize,
+    /// Whether the brackets match.
+    pub is_matched: bool,
+    /// Whether the brackets match, and there is a string or a key between them.
+    pub is_structured: bool,
+}
+
+impl<'t> Settings<'t> {
+    /// Reads from an opening bracket to its closing one, or to the end of the text.
+    pub(super) fn flow(&mut self, start: usize) -> Flow {
+        let text = self.text;
+        let mut at = start;
+        let mut depth = 0_usize;
+        let mut key: Option<&'t [u8]> = None;
+        let mut word: Option<Word<'t>> = None;
+        let mut is_structured = false;
+        // The quotes that no other one closes. Each is searched for once.
+        let mut unclosed = [false; 256];
+        while let Some(&byte) = text.get(at) {
+            match byte {
+                b'{' | b'[' | b'(' => {
+                    let name = key.take().or(word.take().map(|word| word.written.text)).unwrap_or_default();
+                    self.open(name, Edge::Bracket(byte));
+                    depth += 1;
+                    at += 1;
+                }
+                b'}' | b']' | b')' => {
+                    self.flush(&mut key, &mut word);
+                    self.close();
+                    depth -= 1;
+                    at += 1;
+                    if depth == 0 {
+                        return Flow { end: at, is_matched: true, is_structured };
+                    }
+                }
+                b',' | b';' | b'\n' => {
+                    if byte != b'\n' || word.is_some() {
+                        self.flush(&mut key, &mut word);
+                    }
+                    at += 1;
+                }
+                b':' | b'=' | b'>' => {
+                    if let (None, Some(found)) = (key, word) {
+                        key = Some(found.written.text);
+                        word = None;
+                        is_structured = true;
+                    }
+                    at += 1;
+                }
+                b'#' | b'/' if is_comment(&text[at..]) => at = super::block::line_end(text, at),
+                _ if byte.is_ascii_whitespace() => at += 1,
+                b'"' | b'\'' | b'`' if !unclosed[usize::from(byte)] => match Written::quoted(&text[at..]) {
+                    Some((written, len)) => {
+                        if word.is_some() {
+                            self.flush(&mut key, &mut word);
+                        }
+                        word = Some(Word { written, is_bare: false });
+                        is_structured = true;
+                        at += len;
+                    }
+                    None => unclosed[usize::from(byte)] = true,
+                },
+                _ => {
+                    let len = bare_len(&text[at..], key.is_some());
+                    if word.is_some() {
+                        self.flush(&mut key, &mut word);
+                    }
+                    let style = if key.is_some() { Style::Bare } else { Style::Word };
+                    word = Some(Word { written: Written::bare(&text[at..at + len], style), is_bare: true });
+                    at += len;
+                }
+            }
+        }
+        self.flush(&mut key, &mut word);
+        (0..depth).for_each(|_| self.close());
+        Flow { end: at, is_matched: false, is_structured: false }
+    }
+
+    fn flush(&mut self, key: &mut Option<&'t [u8]>, word: &mut Option<Word<'t>>) {
+        let key = key.take();
+        if let Some(Word { written, is_bare }) = word.take() {
+            // A bare word alone may be a type or a name of code, unless it is in a list of
+            // credentials.
+            if key.is_some() || !is_bare || written.text.iter().any(u8::is_ascii_digit) || self.is_in_list() {
+                self.leaf(key.unwrap_or_default(), written);
+            }
+        }
+    }
+
+    fn is_in_list(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.edge == Edge::Bracket(b'['))
+    }
+}
+
+/// A comment to the end of the line.
+fn is_comment(text: &[u8]) -> bool {
+    text.starts_with(b"# ") || text.starts_with(b"//")
+}
+
+/// The length of a word without quotes, at least 1. A value may contain what ends a key.
+fn bare_len(text: &[u8], is_value: bool) -> usize {
+    let ends = |at: usize| match text[at] {
+        b',' | b'{' | b'}' | b'[' | b']' | b'\n' => true,
+        b')' | b'(' | b'"' | b'\'' | b'=' | b';' => !is_value,
+        b':' => !is_value || text.get(at + 1).is_some_and(u8::is_ascii_whitespace),
+        _ => false,
+    };
+    (1..text.len()).find(|at| ends(*at)).unwrap_or(text.len()).max(1)
+}

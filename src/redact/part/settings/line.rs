@@ -1,0 +1,291 @@
+//! Reads one line: its key, pairs in a list (`Server=h;Password=p`), and words (`--password p`,
+//! `login bot password p`).
+
+use super::super::super::credential::name::names_credential;
+use super::super::written::{Style, Written};
+use super::Settings;
+
+/// The longest key, in bytes.
+const KEY_LEN_MAX: usize = 128;
+/// The most words of a key in a settings file. With more of them, it is a sentence.
+const KEY_WORDS_MAX: usize = 4;
+/// The shortest word that may be base64, and end with `=` for that reason.
+const BASE64_LEN_MIN: usize = 16;
+/// The keywords of a netrc file, of which one begins a line.
+const NETRC: [&[u8]; 5] = [b"machine", b"login", b"default", b"account", b"password"];
+/// The schemes of an Authorization header, in lower case.
+const SCHEMES: [&[u8]; 12] = [
+    b"bearer",
+    b"basic",
+    b"token",
+    b"apikey",
+    b"api-key",
+    b"digest",
+    b"negotiate",
+    b"jwt",
+    b"splunk",
+    b"ssws",
+    b"dpop",
+    b"geniekey",
+];
+/// The shortest credential behind a scheme, in bytes. A sentence has shorter words behind `token`.
+const SCHEME_TOKEN_LEN_MIN: usize = 8;
+
+/// The key of a line, and the place of its value.
+pub(super) struct Key<'t> {
+    pub name: &'t [u8],
+    /// The offset of the value in the line.
+    pub value: usize,
+    /// The first byte of the separator.
+    pub separator: u8,
+    /// Another key and value, if a separator before the first one may be that of the line.
+    pub other: Option<(&'t [u8], &'t [u8])>,
+}
+
+impl Key<'_> {
+    /// Whether the line is one of a settings file, rather than text with a separator in it.
+    pub(super) fn is_plausible(&self, line_len: usize) -> bool {
+        let words = self.name.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
+        let is_padding = self.separator == b'=' && self.value == line_len && self.name.len() >= BASE64_LEN_MIN;
+        words <= KEY_WORDS_MAX && self.name.iter().any(u8::is_ascii_alphabetic) && !is_padding
+    }
+}
+
+/// The key at the beginning of a line, if there is one with a separator.
+pub(super) fn key(content: &[u8]) -> Option<Key<'_>> {
+    if let Some((written, len)) = Written::quoted(content) {
+        let rest = content[len..].trim_ascii_start();
+        if let Some(&separator @ (b':' | b'=')) = rest.first() {
+            let value = content.len() - rest.len() + 1 + usize::from(rest.get(1) == Some(&b'>'));
+            return Some(Key { name: written.text, value, separator, other: None });
+        }
+    }
+    let head = &content[..content.len().min(KEY_LEN_MAX)];
+    let equals = memchr::memchr(b'=', head);
+    let before = &head[..equals.unwrap_or(head.len())];
+    let is_yaml = |at: &usize| content.get(at + 1).is_none_or(|next| b" \t\"'{[".contains(next));
+    let colons = || memchr::memchr_iter(b':', before).filter(|at| !content[at + 1..].starts_with(b"//"));
+    let at = |at: usize, separator| {
+        let name = content[..at].trim_ascii_end();
+        let name =
+            if separator == b'=' { name.strip_suffix(b":").or(name.strip_suffix(b"+")).unwrap_or(name) } else { name };
+        let value = at + 1 + usize::from(separator == b'=' && content.get(at + 1) == Some(&b'>'));
+        is_key(name).then_some(Key { name, value, separator, other: None })
+    };
+    if let Some(found) = colons().find(is_yaml).and_then(|colon| at(colon, b':')) {
+        return Some(found);
+    }
+    let colon = colons().next();
+    match equals {
+        Some(equals) => {
+            let mut found = at(equals, b'=')?;
+            found.other = colon
+                .filter(|colon| is_key(&content[..*colon]))
+                .map(|colon| (&content[..colon], &content[colon + 1..]));
+            Some(found)
+        }
+        None => at(colon?, b':'),
+    }
+}
+
+/// Whether a text can be a key.
+fn is_key(name: &[u8]) -> bool {
+    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b" \t._-\"'/:$[]{(@*%".contains(byte) || !byte.is_ascii();
+    let has_open_quote = [b'"', b'\''].iter().any(|quote| memchr::memchr_iter(*quote, name).count() % 2 == 1);
+    !name.trim_ascii().is_empty() && name.iter().all(is_key) && !has_open_quote
+}
+
+impl<'t> Settings<'t> {
+    /// Reads pairs that are separated by `;`, `&`, `,` or blanks. Returns whether there are any
+    /// separators; `name` is the key of the line.
+    pub(super) fn list(&mut self, name: &'t [u8], content: &'t [u8]) -> bool {
+        let Some(separator) = [b';', b'&', b',', b' '].into_iter().find(|separator| is_list(content, *separator))
+        else {
+            return false;
+        };
+        split(content, separator, |segment| {
+            let segment = segment.trim_ascii();
+            let segment = segment.strip_prefix(b"?").unwrap_or(segment);
+            let found = if separator == b',' { key(segment) } else { pair(segment) };
+            match found {
+                Some(found) => {
+                    let value = segment[found.value..].trim_ascii();
+                    self.leaf(found.name.trim_ascii(), value_of(value, separator));
+                }
+                None if !segment.is_empty() => self.leaf(b"", value_of(segment, separator)),
+                None => {}
+            }
+        });
+        // A value with a comma may be the whole value of the line's key.
+        if separator == b','
+            && names_credential(name)
+            && let Some(found) = key(content)
+        {
+            self.leaf(name, Written::bare(&content[found.value..], Style::Bare));
+        }
+        true
+    }
+
+    /// Reads the words of a line: options with their values, keywords of netrc, schemes with
+    /// tokens, and a key that is followed by a blank. Returns whether there is one of these.
+    pub(super) fn words(&mut self, content: &'t [u8]) -> bool {
+        let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
+        let is_netrc = NETRC.contains(&&content[..first]);
+        let mut found = false;
+        let mut before: &[u8] = b"";
+        let mut rest = content;
+        while !rest.is_empty() {
+            let (written, len) = match self.quoted_in(rest) {
+                Some(quoted) => quoted,
+                None => {
+                    let len = word_len(rest);
+                    (Written::bare(&rest[..len], Style::Word), len)
+                }
+            };
+            let word = written.text;
+            let is_quoted = written.style != Style::Word;
+            let is_option = before.starts_with(b"-") && !word.starts_with(b"-");
+            let is_scheme = SCHEMES.iter().any(|scheme| before.eq_ignore_ascii_case(scheme))
+                && word.len() >= SCHEME_TOKEN_LEN_MIN
+                && word.iter().all(|byte| byte.is_ascii_graphic());
+            if is_scheme {
+                self.leaf(b"token", written);
+                found = true;
+            } else if names_credential(before) && (is_quoted || is_option || is_netrc) {
+                self.leaf(before, written);
+                found = true;
+            } else if is_quoted {
+                self.leaf(b"", written);
+            }
+            before = if is_quoted { b"" } else { word };
+            rest = rest[len..].trim_ascii_start();
+        }
+        let value = content[first..].trim_ascii();
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        let is_directive = !content.starts_with(b"-") && content[..first].iter().all(is_name);
+        if !is_netrc && is_directive && names_credential(&content[..first]) && !value.is_empty() {
+            self.leaf(&content[..first], value_of(value, b'\n'));
+            found = true;
+        }
+        found || is_netrc
+    }
+
+    fn quoted_in(&mut self, text: &'t [u8]) -> Option<(Written<'t>, usize)> {
+        let (written, len) = Written::quoted(text)?;
+        // A quote within a word is a part of it.
+        text.get(len).is_none_or(|after| !after.is_ascii_alphanumeric()).then_some((written, len))
+    }
+}
+
+/// The length of a word, to the next blank outside of quotes.
+fn word_len(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            _ if byte.is_ascii_whitespace() => break,
+            b'"' | b'\'' if at > 0 && text[at - 1] == b'=' => {
+                at += Written::quoted(&text[at..]).map_or(1, |(_, len)| len);
+            }
+            _ => at += 1,
+        }
+    }
+    at.max(1)
+}
+
+/// A value of a list.
+fn value_of(value: &[u8], separator: u8) -> Written<'_> {
+    if separator == b'&' {
+        return Written { text: value, style: Style::Query };
+    }
+    if let Some((written, _)) = Written::quoted(value) {
+        return written;
+    }
+    match value {
+        [b'{', inner @ .., b'}'] if separator == b';' => Written { text: inner, style: Style::Braced },
+        _ if separator == b'\n' => Written::bare(value, Style::Bare),
+        _ => Written::bare(value, Style::Word),
+    }
+}
+
+/// A pair with a `=`.
+fn pair(segment: &[u8]) -> Option<Key<'_>> {
+    let at = memchr::memchr(b'=', segment)?;
+    let name = segment[..at].trim_ascii_end();
+    is_key(name).then_some(Key { name, value: at + 1, separator: b'=', other: None })
+}
+
+/// Whether a text is a list with this separator: a separator stands before another key.
+fn is_list(content: &[u8], separator: u8) -> bool {
+    let Some(first) = memchr::memchr2(b'=', b':', content) else { return false };
+    if separator == b'&' && content[first..].starts_with(b"://") {
+        return false;
+    }
+    // A flow collection has commas of its own.
+    if separator == b','
+        && key(content).is_some_and(|key| matches!(content[key.value..].trim_ascii(), [b'{' | b'[', ..]))
+    {
+        return false;
+    }
+    let mut count = 0;
+    let mut keys = 0;
+    let mut has_blank = false;
+    split(content, separator, |segment| {
+        let segment = segment.trim_ascii();
+        let key = match separator {
+            b',' => key(segment),
+            _ => pair(segment),
+        };
+        // `cGFzcw==` is no pair.
+        let key = key.filter(|key| separator != b' ' || key.value < segment.len()).map(|key| key.name);
+        // Only connection strings have keys with blanks.
+        let is_key = key.is_some_and(|key| separator == b';' || !key.iter().any(u8::is_ascii_whitespace));
+        has_blank |= key.is_some_and(|key| key.iter().any(u8::is_ascii_whitespace));
+        keys += usize::from(is_key);
+        count += usize::from(!segment.is_empty());
+    });
+    // `Password=p;` is a list, too.
+    keys > 1
+        || keys == 1 && (separator == b';' && content.ends_with(b";") && !has_blank || separator == b' ' && count > 1)
+}
+
+/// Splits at separators outside of quotes and braces, which begin after a `=`; a doubled or escaped
+/// quote does not end its text.
+fn split<'t>(text: &'t [u8], separator: u8, mut each: impl FnMut(&'t [u8])) {
+    let is_separator = |byte: u8| byte == separator || separator == b' ' && byte == b'\t';
+    let (mut start, mut at) = (0, 0);
+    // An end that is not found is not searched for again.
+    let mut is_closed = true;
+    while let Some(&byte) = text.get(at) {
+        let is_value = is_closed && at > 0 && matches!(text[at - 1], b'=' | b':');
+        let value_len = match byte {
+            b'"' | b'\'' if is_value => Some(Written::quoted(&text[at..]).map(|(_, len)| len)),
+            b'{' if is_value && separator == b';' => Some(braced_len(&text[at..])),
+            _ => None,
+        };
+        match value_len {
+            Some(len) => {
+                is_closed = len.is_some();
+                at += len.unwrap_or(1);
+            }
+            None if is_separator(byte) => {
+                each(&text[start..at]);
+                at += 1;
+                start = at;
+            }
+            None => at += 1,
+        }
+    }
+    each(&text[start..]);
+}
+
+/// The length of a value in braces, in which `}}` means `}`.
+fn braced_len(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let end = at + memchr::memchr(b'}', &text[at..])?;
+        if text.get(end + 1) != Some(&b'}') {
+            return Some(end + 1);
+        }
+        at = end + 2;
+    }
+}
