@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use hushlog::NeedleSet;
 use hushlog::child::{
     self, Completion, ProcessEnvironment, ProcessEnvironmentError, Program, Status, StreamOutcome, SupervisionOptions,
 };
 use hushlog::io::{PumpError, PumpSummary};
-use hushlog::source::{Loaded, Sourced};
-use hushlog::{NeedleSet, Secret};
+use hushlog::source::Loaded;
 use rustix::io::Errno;
 
 use super::exit::{self, Exit};
@@ -51,7 +51,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let environment = environment(&loaded)?;
     let program = Program { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
     program.environment.check(&program.arguments).map_err(refused)?;
-    let secrets: Vec<Secret> = loaded.secrets.into_iter().map(Sourced::into_secret).collect();
+    let secrets = loaded.into_masked();
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     // Before the needles are built, so that the system creates the child process in parallel.
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));

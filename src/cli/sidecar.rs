@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use hushlog::sidecar::config::{self, Config, Plan};
 use hushlog::sidecar::{self, LoadError, Loader, Setup, SidecarError};
 use hushlog::source::registry::usual_identity;
-use hushlog::source::{Fallback, SourceError, SourceSpec, Sourced};
+use hushlog::source::{Fallback, SourceError, SourceSpec};
 
 use super::exit::{self, Exit};
 use super::message::{self, Failure, path_text, reason};
@@ -199,6 +199,6 @@ fn sources(config: &Config) -> Result<SourceSpec, SourceError> {
 fn loader(sources: SourceSpec) -> Loader {
     Arc::new(move || {
         let loaded = source::read(&sources, Fallback::Nothing, true)?;
-        Ok(loaded.secrets.into_iter().map(Sourced::into_secret).collect())
+        Ok(loaded.into_masked())
     })
 }

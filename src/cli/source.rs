@@ -12,7 +12,8 @@ use hushlog::Secret;
 use hushlog::registry::Error;
 use hushlog::source::registry::{identity_of_machine, of_machine};
 use hushlog::source::{
-    Dialect, Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec, Sourced, setting,
+    Dialect, Fallback, Interface, Loaded, RegistrySpec, Selection, SourceError, SourceErrorKind, SourceSpec, Sourced,
+    setting,
 };
 
 use super::message::{self, Failure, note, warning};
@@ -121,6 +122,25 @@ pub(crate) struct SourceArgs {
     /// Run even if a source, or all of them together, have nothing to mask
     #[arg(long)]
     pub(crate) allow_empty: bool,
+
+    /// Mask only the secrets with matching names, of all sources; may be repeated
+    ///
+    /// Patterns support `*`, `?` and `[...]`. They are matched against the name in the mask and
+    /// against the variable. All others are still exported by commands that set variables.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+
+    /// Do not mask the secrets with matching names, of all sources; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) except: Vec<String>,
+
+    /// Also mask the values of a list that cannot be secrets
+    ///
+    /// Of a dotenv file and of a pattern for variables, hushlog leaves switches, small numbers, a
+    /// few plain words, and addresses and paths without credentials, unless the name says that the
+    /// value is a credential. A note names them.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 impl SourceArgs {
@@ -153,6 +173,7 @@ impl SourceArgs {
             }),
             session: self.session,
             allow_empty: self.allow_empty,
+            selection: Selection { only: self.only.clone(), except: self.except.clone(), all: self.all },
         })
     }
 
@@ -195,8 +216,7 @@ impl From<SourceError> for Failure {
 
 /// Reads the sources, for commands that only mask secrets.
 pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, Failure> {
-    let loaded = load_all(&args.spec()?, quiet)?;
-    Ok(loaded.secrets.into_iter().map(Sourced::into_secret).collect())
+    Ok(load_all(&args.spec()?, quiet)?.into_masked())
 }
 
 /// Reads the sources, or the fallback if there are none.
@@ -277,8 +297,30 @@ fn say(loaded: &Loaded, quiet: bool) {
     if !loaded.well_known.is_empty() {
         note(&format!("no source was given; masking the well-known variables: {}", loaded.well_known.join(", ")));
     }
+    if !loaded.doubtful.is_empty() {
+        note(&format!("not masked, although they look like secrets: {}; --env masks them", list(&loaded.doubtful)));
+    }
+    if !loaded.left.is_empty() {
+        note(&format!("not masked, because they cannot be secrets: {}; --all masks them", list(&loaded.left)));
+    }
+    if loaded.unused_only > 0 {
+        let patterns = if loaded.unused_only == 1 { "a pattern" } else { "patterns" };
+        warning(&format!("{patterns} of --only match no secret"));
+    }
     if !loaded.referring.is_empty() {
         let names = loaded.referring.join(", ");
         warning(&format!("taken as it stands, though it refers to other variables: {names}"));
     }
+}
+
+/// The most names in a message.
+const NAMES_MAX: usize = 12;
+
+/// A list of names, the first ones of many.
+fn list(names: &[String]) -> String {
+    let mut shown = names[..names.len().min(NAMES_MAX)].join(", ");
+    if names.len() > NAMES_MAX {
+        shown += &format!(" and {} more", names.len() - NAMES_MAX);
+    }
+    shown
 }

@@ -1,6 +1,7 @@
 //! Recognizes credentials, by the name that they have or by their looks.
 
 pub(crate) mod name;
+pub(crate) mod setting;
 
 /// The minimum number of digits of a credential: `pin: 8844` is masked as part of its value only.
 const NUMBER_LEN_MIN: usize = 6;

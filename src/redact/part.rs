@@ -7,9 +7,9 @@
 //! host and user name, braces, BEGIN and END of PEM, the lines of a settings file, and the value of
 //! a key that does not name credentials, unless the value is long and looks random.
 //!
-//! Cost: linear in the value's length; credentials are split [`DEPTH_MAX`] levels deep, and settings
-//! within settings [`LEVEL_MAX`] levels. For a value longer than [`FULL_LEN_MAX`], the search covers
-//! its parts verbatim and in plain JSON only.
+//! Cost: linear in the value's length; credentials are split [`DEPTH_MAX`] levels deep, and
+//! settings within settings [`LEVEL_MAX`] levels. For a value longer than [`FULL_LEN_MAX`], the
+//! search covers its parts verbatim and in plain JSON only.
 
 mod credential;
 mod encoded;

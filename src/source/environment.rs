@@ -2,12 +2,14 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use glob::Pattern;
 
 use super::error::{SourceError, SourceErrorKind};
+use super::file;
 use super::item::Item;
-use super::well_known;
+use super::well_known::{self, Variable};
 use crate::redact::secret::Secret;
 use crate::redact::text;
 
@@ -29,6 +31,25 @@ pub(super) fn matching(item: Item, glob: &OsStr) -> Result<Vec<Secret>, SourceEr
 }
 
 /// The variables that usually hold secrets.
-pub(super) fn well_known() -> Vec<Secret> {
-    environment(well_known::is_secret)
+pub(super) struct WellKnown {
+    /// The secrets, by name: values, and the files that variables name.
+    pub secrets: Vec<Secret>,
+    /// Names of variables that look like secrets, and are none of these.
+    pub doubtful: Vec<String>,
+}
+
+/// Looks for the variables that usually hold secrets.
+pub(super) fn well_known() -> WellKnown {
+    let mut found = WellKnown { secrets: Vec::new(), doubtful: Vec::new() };
+    for secret in environment(|name, value| well_known::classify(name, value) != Variable::Other) {
+        match well_known::classify(secret.name(), secret.expose()) {
+            Variable::Secret => found.secrets.push(secret),
+            Variable::File => match file::named_by_variable(Path::new(OsStr::from_bytes(secret.expose()))) {
+                Ok(value) => found.secrets.push(Secret::new(secret.name(), value)),
+                Err(_) => found.doubtful.push(secret.name().to_owned()),
+            },
+            Variable::Doubtful | Variable::Other => found.doubtful.push(secret.name().to_owned()),
+        }
+    }
+    found
 }

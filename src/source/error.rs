@@ -192,7 +192,7 @@ impl SourceError {
             SourceErrorKind::Syntax { .. } => {
                 "no program would read a variable from the file; a file of one value is a secret file".to_owned()
             }
-            SourceErrorKind::Pattern => "a pattern is matched against variable names, for example 'PROD_*'".to_owned(),
+            SourceErrorKind::Pattern => "a pattern is matched against names, for example 'PROD_*'".to_owned(),
             SourceErrorKind::NoVariable
             | SourceErrorKind::NoValue
             | SourceErrorKind::NoOutput

@@ -59,6 +59,16 @@ pub(super) fn value_or_directory(item: Item, path: &Path) -> Result<Vec<Secret>,
     Ok(secrets)
 }
 
+/// The content of a file that a variable names. The variable was found by its name, so that the
+/// file is read only if it is one, and not a device or a FIFO.
+pub(super) fn named_by_variable(path: &Path) -> io::Result<Vec<u8>> {
+    let input = Input::find(path)?;
+    if input.kind() != FileType::RegularFile {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    read(input).map(without_newlines)
+}
+
 /// Reads a directory as Docker, Kubernetes and systemd lay them out. The path below the directory
 /// names each secret.
 fn below(

@@ -36,6 +36,12 @@ pub enum Field {
     Environment,
     /// Whether sources may be empty.
     AllowEmpty,
+    /// Patterns of names that are masked.
+    Only,
+    /// Patterns of names that are not masked.
+    Except,
+    /// Whether values that cannot be secrets are masked.
+    All,
 }
 
 impl Field {
@@ -53,6 +59,9 @@ impl Field {
             Field::Trust => ["trust", "--trust", "secrets.trust"],
             Field::Environment => ["environment", "--environment", "secrets.environment"],
             Field::AllowEmpty => ["allow_empty", "--allow-empty", "secrets.allow_empty"],
+            Field::Only => ["only", "--only", "secrets.only"],
+            Field::Except => ["except", "--except", "secrets.except"],
+            Field::All => ["all", "--all", "secrets.all"],
         };
         match interface {
             Interface::Library => library,

@@ -14,8 +14,7 @@
 //! # std::fs::write(&path, "API_TOKEN=sk-live-4f9QzX\n")?;
 //! let spec = SourceSpec { dotenv: vec![path], ..SourceSpec::default() };
 //! let loaded = spec.load()?;
-//! let secrets = loaded.secrets.into_iter().map(|sourced| sourced.into_secret());
-//! let set = secrets.fold(NeedleSet::builder(), |set, secret| set.secret(secret)).build()?;
+//! let set = loaded.into_masked().into_iter().fold(NeedleSet::builder(), |set, secret| set.secret(secret)).build()?;
 //! let masked = set.redact_cow(b"token: sk-live-4f9QzX");
 //! assert_eq!(masked.as_ref(), b"token: [REDACTED:API_TOKEN]");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -36,6 +35,7 @@ mod file;
 mod item;
 mod json;
 pub mod registry;
+mod selection;
 pub mod session;
 pub mod setting;
 mod unread;
@@ -51,6 +51,7 @@ pub use dotenv::Dialect;
 pub use error::{SourceError, SourceErrorKind};
 pub use item::{Field, Interface, Item};
 pub use registry::{AskPassphrase, RegistrySpec};
+pub use selection::Selection;
 pub use unread::UnreadLines;
 
 use dotenv::Entry;
@@ -81,6 +82,8 @@ pub struct SourceSpec {
     pub session: bool,
     /// Whether a source may be empty.
     pub allow_empty: bool,
+    /// The secrets that are masked.
+    pub selection: Selection,
 }
 
 /// The source in place of an empty [`SourceSpec`].
@@ -102,13 +105,22 @@ pub struct Sourced {
     pub exported: ExportedSecret,
     /// The source.
     pub origin: Origin,
+    /// Whether the source lists settings as well as secrets: a file of variables, a pattern of
+    /// names.
+    pub is_listed: bool,
+    /// Whether it is masked.
+    pub is_masked: bool,
 }
 
 impl Sourced {
     /// A secret of a source that has no variables or versions of its own.
     fn new(secret: Secret, origin: Origin) -> Sourced {
         let exported = ExportedSecret::new(secret.name().to_owned(), secret, "", Rank::Shared);
-        Sourced { exported, origin }
+        Sourced::of(exported, origin)
+    }
+
+    fn of(exported: ExportedSecret, origin: Origin) -> Sourced {
+        Sourced { exported, origin, is_listed: false, is_masked: true }
     }
 
     /// The secret.
@@ -166,6 +178,19 @@ pub struct Loaded {
     pub unread: Vec<UnreadLines>,
     /// Names of the well-known variables that were read because no source was given.
     pub well_known: Vec<String>,
+    /// Names of other variables that look like secrets, and are not masked.
+    pub doubtful: Vec<String>,
+    /// Names of values that are not masked because they cannot be secrets.
+    pub left: Vec<String>,
+    /// The number of patterns of [`Selection::only`] that match no name.
+    pub unused_only: usize,
+}
+
+impl Loaded {
+    /// The secrets that are masked, without their data.
+    pub fn into_masked(self) -> Vec<Secret> {
+        self.secrets.into_iter().filter(|sourced| sourced.is_masked).map(Sourced::into_secret).collect()
+    }
 }
 
 impl SourceSpec {
@@ -188,6 +213,16 @@ impl SourceSpec {
     ///
     /// When a source cannot be read; or when it is empty, unless that is allowed.
     pub fn load_into(
+        &self,
+        loaded: &mut Loaded,
+        fallback: Fallback,
+        ask: AskPassphrase<'_>,
+    ) -> Result<(), SourceError> {
+        self.load_all_into(loaded, fallback, ask)?;
+        self.selection.apply(loaded)
+    }
+
+    fn load_all_into(
         &self,
         loaded: &mut Loaded,
         fallback: Fallback,
@@ -216,9 +251,10 @@ impl SourceSpec {
         }
         for (item, glob) in items(Field::Env, &self.env) {
             let secrets = environment::matching(item, glob)?;
-            self.add(loaded, Origin::Environment, secrets, || {
-                SourceErrorKind::NoVariable.at(item).path(Path::new(glob))
-            })?;
+            // A name without a pattern is that of a secret.
+            let is_listed = glob.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+            let nothing = || SourceErrorKind::NoVariable.at(item).path(Path::new(glob));
+            self.add(loaded, Origin::Environment, is_listed, secrets, nothing)?;
         }
         for (item, path) in items(Field::Dotenv, &self.dotenv) {
             let file = file::dotenv(item, path)?;
@@ -230,7 +266,7 @@ impl SourceSpec {
         }
         for (item, path) in items(Field::SecretFiles, &self.secret_files) {
             let secrets = file::value_or_directory(item, path)?;
-            self.add(loaded, Origin::File, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
+            self.add(loaded, Origin::File, false, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
         }
         self.load_commands(loaded)?;
         self.load_credential_files(loaded)?;
@@ -246,7 +282,9 @@ impl SourceSpec {
             let output = command::run(command).map_err(|error| SourceErrorKind::Command(error).at(item))?;
             let origin = if output.is_unnamed { Origin::File } else { Origin::Command };
             let mut secrets = self.entries(loaded, output.entries);
-            secrets.extend(output.secrets.into_iter().map(|secret| Sourced::new(secret, origin)));
+            let is_listed = !output.is_unnamed;
+            let others = output.secrets.into_iter().map(|secret| Sourced::new(secret, origin));
+            secrets.extend(others.map(|sourced| Sourced { is_listed, ..sourced }));
             self.add_sourced(loaded, secrets, || SourceErrorKind::NoOutput.at(item))?;
         }
         Ok(())
@@ -268,9 +306,10 @@ impl SourceSpec {
     }
 
     fn load_well_known(&self, loaded: &mut Loaded) -> Result<(), SourceError> {
-        let secrets = environment::well_known();
-        loaded.well_known = secrets.iter().map(|secret| secret.name().to_owned()).collect();
-        self.add(loaded, Origin::Environment, secrets, || SourceErrorKind::NoWellKnown.into())
+        let found = environment::well_known();
+        loaded.doubtful = found.doubtful;
+        loaded.well_known = found.secrets.iter().map(|secret| secret.name().to_owned()).collect();
+        self.add(loaded, Origin::Environment, false, found.secrets, || SourceErrorKind::NoWellKnown.into())
     }
 
     /// Adds the secrets of one source. At least one must have a value, unless empty sources are
@@ -279,10 +318,11 @@ impl SourceSpec {
         &self,
         loaded: &mut Loaded,
         origin: Origin,
+        is_listed: bool,
         secrets: Vec<Secret>,
         nothing: impl FnOnce() -> SourceError,
     ) -> Result<(), SourceError> {
-        let sourced = secrets.into_iter().map(|secret| Sourced::new(secret, origin)).collect();
+        let sourced = secrets.into_iter().map(|secret| Sourced { is_listed, ..Sourced::new(secret, origin) }).collect();
         self.add_sourced(loaded, sourced, nothing)
     }
 
@@ -325,6 +365,7 @@ impl SourceSpec {
             if let Some(value) = value.filter(|_| entry.is_masked || is_exported) {
                 let mut sourced = Sourced::new(Secret::new(entry.name, value), Origin::Dotenv);
                 sourced.exported.is_exported = is_exported;
+                sourced.is_listed = true;
                 secrets.push(sourced);
             }
         }

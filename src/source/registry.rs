@@ -197,5 +197,5 @@ fn key(secret: Secret) -> Sourced {
 }
 
 fn sourced(exported: ExportedSecret) -> Sourced {
-    Sourced { exported, origin: Origin::Registry }
+    Sourced::of(exported, Origin::Registry)
 }

@@ -71,7 +71,7 @@ pub(super) fn add(loaded: &mut Loaded, allow_empty: bool, session: Session) -> R
     }
     // The export has resolved the ranks.
     let entries = entries.into_iter().map(|entry| ExportedSecret { rank: Rank::Shared, ..entry });
-    loaded.secrets.extend(entries.map(|exported| Sourced { exported, origin: Origin::Session }));
+    loaded.secrets.extend(entries.map(|exported| Sourced::of(exported, Origin::Session)));
     loaded.defaults.extend(defaults);
     Ok(())
 }

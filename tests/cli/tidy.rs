@@ -39,6 +39,7 @@ const REDACT: &[&str] = &[
     "secret",
     "encoding",
     "ordinary",
+    "credential",
     "part",
     "mask",
     "naive",

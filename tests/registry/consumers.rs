@@ -40,8 +40,8 @@ fn ay_run_sets_any_name_that_a_program_can_have() {
     needs!("python3");
     let desk = Desk::empty();
     let names = ["spring.datasource.password", "my-app-token", "1PASSWORD", "PLAIN"];
-    fs::write(desk.path("e"), names.map(|name| format!("{name}=zulu-{name}\n")).concat()).unwrap();
-    let script = "import os, sys\nfor n in sys.argv[1:]: print(os.environ[n] == 'zulu-' + n, os.environ[n])";
+    fs::write(desk.path("e"), names.map(|name| format!("{name}=zulu-4471-{name}\n")).concat()).unwrap();
+    let script = "import os, sys\nfor n in sys.argv[1:]: print(os.environ[n] == 'zulu-4471-' + n, os.environ[n])";
     let words = ["run", "--quiet", "--dotenv", "e", "--", "python3", "-c", script];
     let ran = desk.hushlog(words.iter().chain(&names), b"").ends(0);
     assert_eq!(ran.out(), names.map(|name| format!("True [REDACTED:{name}]\n")).concat());

@@ -13,14 +13,13 @@ pub(crate) mod texts;
 use clap::Command;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap_complete::Shell;
-use hushlog::source::well_known;
 
 pub(crate) use page::roff;
 pub(crate) use subject::{help, named as page, text};
 
 /// The end of the long help of the program.
 pub(crate) fn end() -> String {
-    format!("{}\n\nWell-known names:\n  {}", texts::END, well_known::GLOBS.join(" "))
+    texts::END.to_owned()
 }
 
 /// The completions of the program for a shell. Those of bash, zsh and fish offer the subjects as

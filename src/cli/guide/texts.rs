@@ -287,7 +287,7 @@ Exit status:
 /// The end of the short help of the program.
 pub(crate) const MORE: &str = "hushlog --help shows details and examples; hushlog help lists the commands and subjects";
 
-/// The end of the help of the program, before the list of well-known names.
+/// The end of the help of the program.
 pub(crate) const END: &str = "Examples:
   app 2>&1 | hushlog | shipper
       mask the values of the well-known variables (*_TOKEN, *_PASSWORD ...)

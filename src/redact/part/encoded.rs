@@ -1,8 +1,8 @@
 //! A value that is itself encoded: in base64, hex, percent-encoding, or as a JSON string.
 //!
-//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What it
-//! decodes to is a part only if that is text, or if the value shows its encoding: by a prefix such
-//! as `base64:`, by its padding, or by a `+` or `/`.
+//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What
+//! it decodes to is a part only if that is text, or if the value shows its encoding: by a prefix
+//! such as `base64:`, by its padding, or by a `+` or `/`.
 
 use zeroize::Zeroizing;
 

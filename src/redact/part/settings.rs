@@ -3,8 +3,8 @@
 //!
 //! Not a parser of each: a value that looks like two formats is read as both, mistakes are skipped,
 //! and nothing is rejected. One reader tracks the surrounding keys, and three others find the
-//! values: `block` in lines, `flow` between brackets, `tag` between tags. `line` reads what one line
-//! has.
+//! values: `block` in lines, `flow` between brackets, `tag` between tags. `line` reads what one
+//! line has.
 //!
 //! The leaves are slices of the text. Cost: linear in its length.
 

@@ -97,110 +97,110 @@ fn encoded_values_are_decoded() {
 
 #[test]
 fn settings_of_any_format() {
-    assert_parts(&[
-        ("user: robot\npassword: kx-5512-lamp  # rotate in May\nmode: fast\n", &["kx-5512-lamp"][..]),
-        (
-            "passwords:\n  - kx-5512-lamp\n  - my-7741-boat\ndb: {user: robot, password: zz-1188-tree}\n",
-            &["kx-5512-lamp", "my-7741-boat", "zz-1188-tree"],
-        ),
-        ("passwords:\n- kx-5512-lamp\nusers:\n- robot\n", &["kx-5512-lamp"]),
-        ("machine api.internal\n  login robot\n  password kx-5512-lamp\n", &["kx-5512-lamp"]),
-        (
-            "<?php\ndefine( 'DB_PASSWORD', 'kx-5512-lamp' );\ndefine('DB_NAME', 'orders');\nreturn [ 'password' => 'my-7741-boat',\n 'mode' => 'fast' ];\n",
-            &["kx-5512-lamp", "my-7741-boat"],
-        ),
-        (
-            r#"{"db_password":{"sensitive":true,"type":"string","value":"kx-5512-lamp"},"region":{"sensitive":false,"value":"eu-north-1"}}"#,
-            &["kx-5512-lamp"],
-        ),
-        (r#"{"login":{"sensitive":true,"type":"string","value":"kx-5512-lamp"}}"#, &["kx-5512-lamp"]),
-        (r#"{"config":"{\"user\":\"robot\",\"password\":\"kx-5512-lamp\"}"}"#, &["kx-5512-lamp"]),
-        ("db.user robot\ndb.password kx-5512-lamp\n", &["kx-5512-lamp"]),
-        ("db.user=robot\ndb.password:kx-5512-lamp\n", &["kx-5512-lamp"]),
-        (
-            "kind: Secret\ndata:\n  password: a3gtNTUxMi1sYW1w\n  username: cm9ib3Q=\n",
-            &["a3gtNTUxMi1sYW1w", "kx-5512-lamp"],
-        ),
-        ("kind: Secret\ndata:\n  pg: c2hvcnR5\n", &["c2hvcnR5", "shorty"]),
-        ("kind: ConfigMap\ndata:\n  mode: fast-and-loud\n", &[]),
-        ("kind: Secret\nstringData:\n  pg: kx-5512-lamp\n", &["kx-5512-lamp"]),
-        (
-            "//registry.internal/:_password=a3gtNTUxMi1sYW1w\nregistry=https://registry.internal/\n",
-            &["a3gtNTUxMi1sYW1w", "kx-5512-lamp"],
-        ),
-        ("//registry.internal/:_authToken=npm-kx-5512-lamp\n", &["npm-kx-5512-lamp"]),
-        (r#"{"model":"m-large","api_key":"kx-5512-lamp","max_tokens":128000}"#, &["kx-5512-lamp"]),
-        (
-            "apiVersion: v1\nkind: Config\ncurrent-context: prod\nusers:\n- name: robot\n  user:\n    token: kx-5512-lamp\n",
-            &["kx-5512-lamp"],
-        ),
-        ("[client]\nuser = robot\npassword = kx 5512 lamp\n[mysqld]\nport = 3306\n", &["kx 5512 lamp"]),
-        (
-            "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = kx/5512+lamp\nregion = eu-north-1\n",
-            &["kx/5512+lamp"],
-        ),
-        (
-            "[passwords]\nalice = \"kx-5512-lamp\"\nbob = \"my-7741-boat\"\n[server]\nport = 8080\n",
-            &["kx-5512-lamp", "my-7741-boat"],
-        ),
-        (
-            "resource \"db\" \"main\" {\n  name = \"orders\"\n  password = \"kx-5512-lamp\"\n  tags = {\n    team = \"blue\"\n  }\n}\n",
-            &["kx-5512-lamp"],
-        ),
-        ("db_password = <<EOT\nkx-5512-lamp\nEOT\nregion = \"eu-north-1\"\n", &["kx-5512-lamp"]),
-        (
-            "<settings>\n  <server><id>main</id><username>robot</username><password>kx&amp;5512-lamp</password></server>\n</settings>\n",
-            &["kx&5512-lamp"],
-        ),
-        (
-            "<configuration><appSettings><add key=\"ApiKey\" value=\"kx-5512-lamp\"/><add key=\"Mode\" value=\"fast\"/></appSettings></configuration>",
-            &["kx-5512-lamp"],
-        ),
-        (
-            "<configuration><property><name>fs.s3a.secret.key</name><value>kx-5512-lamp</value></property><property><name>fs.name</name><value>orders</value></property></configuration>",
-            &["kx-5512-lamp"],
-        ),
-        (
-            "<properties><entry key=\"db.password\">kx-5512-lamp</entry><entry key=\"db.user\">robot</entry></properties>",
-            &["kx-5512-lamp"],
-        ),
-        (
-            "<plist><dict><key>password</key><string>kx-5512-lamp</string><key>mode</key><string>fast</string></dict></plist>",
-            &["kx-5512-lamp"],
-        ),
-        (r#"[{"name":"DB_PASSWORD","value":"kx-5512-lamp"},{"name":"MODE","value":"fast"}]"#, &["kx-5512-lamp"]),
-        ("env:\n- name: DB_PASSWORD\n  value: kx-5512-lamp\n- name: MODE\n  value: fast\n", &["kx-5512-lamp"]),
-        (
-            "form:\n  passwordField: login_pw\n  apiKeyHeader: X-Custom\n  tokenTtl: 3600s\n  secretName: orders-secret\n",
-            &[],
-        ),
-        ("# the settings of the service\n; more\nmode = fast\n", &[]),
-        ("requirepass kx-5512-lamp\nmaxmemory 100mb\n", &["kx-5512-lamp"]),
-        ("password = \"kx-5512-lamp\"; // old\nmode = \"fast\";\n", &["kx-5512-lamp"]),
-        ("const config = {\n  user: 'robot',\n  password: 'kx-5512-lamp',\n};\n", &["kx-5512-lamp"]),
-        ("export DB_PASSWORD='kx-5512-lamp'\nexport MODE=fast\n", &["kx-5512-lamp"]),
-        ("password: |\n  kx-5512-lamp\nmode: fast\n", &["kx-5512-lamp"]),
-        ("password: >-\n  kx-5512-lamp\nmode: fast\n", &["kx-5512-lamp"]),
-        ("password: !!str kx-5512-lamp\nmode: &m fast\n", &["kx-5512-lamp"]),
-        (
-            "github.com:\n    user: robot\n    oauth_token: gho-kx-5512-lamp\n    git_protocol: ssh\n",
-            &["gho-kx-5512-lamp"],
-        ),
-        ("password=${DB_PASSWORD}\nsecret={{ vault.secret }}\n", &[]),
-        (
-            r#"{"auths":{"https://index.docker.io/v1/":{"auth":"cm9ib3Q6a3gtNTUxMi1sYW1w"}}}"#,
-            &["cm9ib3Q6a3gtNTUxMi1sYW1w", "kx-5512-lamp"],
-        ),
-        (
-            "note: |\n  -----BEGIN PRIVATE KEY-----\n  MIGHAgEAMBMGByqGSM49\n  -----END PRIVATE KEY-----\nmode: fast\n",
-            &["MIGHAgEAMBMGByqGSM49"],
-        ),
-        (
-            "db:\n  host: db.internal\n  credentials:\n    username: robot\n    password: kx-5512-lamp\nscopes: [token, profile]\n",
-            &["kx-5512-lamp"],
-        ),
-    ]);
+    assert_parts(SETTINGS);
 }
+
+/// Values, and the credentials in them.
+const SETTINGS: &[(&str, &[&str])] = &[
+    ("user: robot\npassword: kx-5512-lamp  # rotate in May\nmode: fast\n", &["kx-5512-lamp"][..]),
+    (
+        "passwords:\n  - kx-5512-lamp\n  - my-7741-boat\ndb: {user: robot, password: zz-1188-tree}\n",
+        &["kx-5512-lamp", "my-7741-boat", "zz-1188-tree"],
+    ),
+    ("passwords:\n- kx-5512-lamp\nusers:\n- robot\n", &["kx-5512-lamp"]),
+    ("machine api.internal\n  login robot\n  password kx-5512-lamp\n", &["kx-5512-lamp"]),
+    (
+        "<?php\ndefine( 'DB_PASSWORD', 'kx-5512-lamp' );\ndefine('DB_NAME', 'orders');\nreturn [ 'password' => 'my-7741-boat',\n 'mode' => 'fast' ];\n",
+        &["kx-5512-lamp", "my-7741-boat"],
+    ),
+    (
+        r#"{"db_password":{"sensitive":true,"type":"string","value":"kx-5512-lamp"},"region":{"sensitive":false,"value":"eu-north-1"}}"#,
+        &["kx-5512-lamp"],
+    ),
+    (r#"{"login":{"sensitive":true,"type":"string","value":"kx-5512-lamp"}}"#, &["kx-5512-lamp"]),
+    (r#"{"config":"{\"user\":\"robot\",\"password\":\"kx-5512-lamp\"}"}"#, &["kx-5512-lamp"]),
+    ("db.user robot\ndb.password kx-5512-lamp\n", &["kx-5512-lamp"]),
+    ("db.user=robot\ndb.password:kx-5512-lamp\n", &["kx-5512-lamp"]),
+    (
+        "kind: Secret\ndata:\n  password: a3gtNTUxMi1sYW1w\n  username: cm9ib3Q=\n",
+        &["a3gtNTUxMi1sYW1w", "kx-5512-lamp"],
+    ),
+    ("kind: Secret\ndata:\n  pg: c2hvcnR5\n", &["c2hvcnR5", "shorty"]),
+    ("kind: ConfigMap\ndata:\n  mode: fast-and-loud\n", &[]),
+    ("kind: Secret\nstringData:\n  pg: kx-5512-lamp\n", &["kx-5512-lamp"]),
+    (
+        "//registry.internal/:_password=a3gtNTUxMi1sYW1w\nregistry=https://registry.internal/\n",
+        &["a3gtNTUxMi1sYW1w", "kx-5512-lamp"],
+    ),
+    ("//registry.internal/:_authToken=npm-kx-5512-lamp\n", &["npm-kx-5512-lamp"]),
+    (r#"{"model":"m-large","api_key":"kx-5512-lamp","max_tokens":128000}"#, &["kx-5512-lamp"]),
+    (
+        "apiVersion: v1\nkind: Config\ncurrent-context: prod\nusers:\n- name: robot\n  user:\n    token: kx-5512-lamp\n",
+        &["kx-5512-lamp"],
+    ),
+    ("[client]\nuser = robot\npassword = kx 5512 lamp\n[mysqld]\nport = 3306\n", &["kx 5512 lamp"]),
+    (
+        "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = kx/5512+lamp\nregion = eu-north-1\n",
+        &["kx/5512+lamp"],
+    ),
+    (
+        "[passwords]\nalice = \"kx-5512-lamp\"\nbob = \"my-7741-boat\"\n[server]\nport = 8080\n",
+        &["kx-5512-lamp", "my-7741-boat"],
+    ),
+    (
+        "resource \"db\" \"main\" {\n  name = \"orders\"\n  password = \"kx-5512-lamp\"\n  tags = {\n    team = \"blue\"\n  }\n}\n",
+        &["kx-5512-lamp"],
+    ),
+    ("db_password = <<EOT\nkx-5512-lamp\nEOT\nregion = \"eu-north-1\"\n", &["kx-5512-lamp"]),
+    (
+        "<settings>\n  <server><id>main</id><username>robot</username><password>kx&amp;5512-lamp</password></server>\n</settings>\n",
+        &["kx&5512-lamp"],
+    ),
+    (
+        "<configuration><appSettings><add key=\"ApiKey\" value=\"kx-5512-lamp\"/><add key=\"Mode\" value=\"fast\"/></appSettings></configuration>",
+        &["kx-5512-lamp"],
+    ),
+    (
+        "<configuration><property><name>fs.s3a.secret.key</name><value>kx-5512-lamp</value></property><property><name>fs.name</name><value>orders</value></property></configuration>",
+        &["kx-5512-lamp"],
+    ),
+    (
+        "<properties><entry key=\"db.password\">kx-5512-lamp</entry><entry key=\"db.user\">robot</entry></properties>",
+        &["kx-5512-lamp"],
+    ),
+    (
+        "<plist><dict><key>password</key><string>kx-5512-lamp</string><key>mode</key><string>fast</string></dict></plist>",
+        &["kx-5512-lamp"],
+    ),
+    (r#"[{"name":"DB_PASSWORD","value":"kx-5512-lamp"},{"name":"MODE","value":"fast"}]"#, &["kx-5512-lamp"]),
+    ("env:\n- name: DB_PASSWORD\n  value: kx-5512-lamp\n- name: MODE\n  value: fast\n", &["kx-5512-lamp"]),
+    (
+        "form:\n  passwordField: login_pw\n  apiKeyHeader: X-Custom\n  tokenTtl: 3600s\n  secretName: orders-secret\n",
+        &[],
+    ),
+    ("# the settings of the service\n; more\nmode = fast\n", &[]),
+    ("requirepass kx-5512-lamp\nmaxmemory 100mb\n", &["kx-5512-lamp"]),
+    ("password = \"kx-5512-lamp\"; // old\nmode = \"fast\";\n", &["kx-5512-lamp"]),
+    ("const config = {\n  user: 'robot',\n  password: 'kx-5512-lamp',\n};\n", &["kx-5512-lamp"]),
+    ("export DB_PASSWORD='kx-5512-lamp'\nexport MODE=fast\n", &["kx-5512-lamp"]),
+    ("password: |\n  kx-5512-lamp\nmode: fast\n", &["kx-5512-lamp"]),
+    ("password: >-\n  kx-5512-lamp\nmode: fast\n", &["kx-5512-lamp"]),
+    ("password: !!str kx-5512-lamp\nmode: &m fast\n", &["kx-5512-lamp"]),
+    ("github.com:\n    user: robot\n    oauth_token: gho-kx-5512-lamp\n    git_protocol: ssh\n", &["gho-kx-5512-lamp"]),
+    ("password=${DB_PASSWORD}\nsecret={{ vault.secret }}\n", &[]),
+    (
+        r#"{"auths":{"https://index.docker.io/v1/":{"auth":"cm9ib3Q6a3gtNTUxMi1sYW1w"}}}"#,
+        &["cm9ib3Q6a3gtNTUxMi1sYW1w", "kx-5512-lamp"],
+    ),
+    (
+        "note: |\n  -----BEGIN PRIVATE KEY-----\n  MIGHAgEAMBMGByqGSM49\n  -----END PRIVATE KEY-----\nmode: fast\n",
+        &["MIGHAgEAMBMGByqGSM49"],
+    ),
+    (
+        "db:\n  host: db.internal\n  credentials:\n    username: robot\n    password: kx-5512-lamp\nscopes: [token, profile]\n",
+        &["kx-5512-lamp"],
+    ),
+];
 
 #[test]
 fn lines_of_a_value_that_is_no_settings_file() {

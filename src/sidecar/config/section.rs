@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::value::{Away, Format, Mode, ReadFrom, ReleaseAt, Size};
-use crate::source::{RegistrySpec, SourceSpec};
+use crate::source::{RegistrySpec, Selection, SourceSpec};
 
 /// The configuration of the sidecar.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -77,6 +77,13 @@ pub struct Secrets {
     pub session: Option<bool>,
     /// Whether to run even if the sources have nothing to mask.
     pub allow_empty: Option<bool>,
+    /// Patterns of the names that are masked. Default: all.
+    pub only: Option<Vec<String>>,
+    /// Patterns of names that are not masked.
+    pub except: Option<Vec<String>>,
+    /// Whether to mask values of dotenv files and of patterns for variables that cannot be secrets,
+    /// such as switches and addresses. Default: false.
+    pub all: Option<bool>,
 }
 
 /// A command that prints secrets.
@@ -278,6 +285,11 @@ impl Secrets {
             }),
             session: self.session.unwrap_or(false),
             allow_empty: self.allow_empty.unwrap_or(false),
+            selection: Selection {
+                only: self.only.clone().unwrap_or_default(),
+                except: self.except.clone().unwrap_or_default(),
+                all: self.all.unwrap_or(false),
+            },
         }
     }
 }

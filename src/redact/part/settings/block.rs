@@ -1,5 +1,5 @@
-//! Reads lines: `key: value` with indented maps and lists, `key = value` with sections, `key value`,
-//! blocks in braces, block scalars and here-documents.
+//! Reads lines: `key: value` with indented maps and lists, `key = value` with sections, `key
+//! value`, blocks in braces, block scalars and here-documents.
 
 use super::super::super::credential::name::names_credential;
 use super::super::written::{Style, Written};

@@ -1,0 +1,204 @@
+//! Recognizes values that cannot be secrets: switches, small numbers, words, addresses and paths
+//! without credentials.
+//!
+//! Masking such a value shreds logs that have it for another reason. A value is taken for a secret
+//! in doubt: of 8 random letters and digits, one in 1,000 passes for a word.
+
+use super::{SWITCHES, looks_random, name};
+use crate::redact::encoding::core;
+use crate::redact::ordinary::is_ordinary;
+use crate::redact::secret::VALUE_LEN_MIN;
+
+/// The most words of letters in a value. A passphrase has more.
+const WORDS_MAX: usize = 3;
+/// The longest word, in bytes.
+const WORD_LEN_MAX: usize = 20;
+/// The most digits of a number beside words: `eu-north-1`. A random password has more.
+const DIGITS_MAX: usize = 2;
+/// The most digits of a number by itself.
+const NUMBER_LEN_MAX: usize = 5;
+
+/// Whether a value cannot be a secret, and its name does not say that it is a credential.
+pub(crate) fn is_setting(name: &[u8], value: &[u8]) -> bool {
+    if name::names_credential(name) {
+        return false;
+    }
+    // Some programs read a value with its quotes.
+    let value = core(value);
+    let is_switch = SWITCHES.iter().any(|word| value.eq_ignore_ascii_case(word));
+    is_switch
+        || is_ordinary(value)
+        || is_number(value)
+        || is_path(value)
+        || is_url(value)
+        || is_host_list(value)
+        || are_words(value)
+}
+
+/// `8080`, `0.75`, `1.2.3`, `v2.1`, `30s`, `512MiB`, `10.0.0.1`, `50%`.
+fn is_number(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"v").or(value.strip_prefix(b"-")).unwrap_or(value);
+    let len = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let (number, unit) = value.split_at(len);
+    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let has_point = number.contains(&b'.');
+    digits > 0
+        && (digits <= NUMBER_LEN_MAX || has_point && digits <= 12)
+        && (unit.len() <= 3 && unit.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'%'))
+}
+
+/// A path none of whose segments looks random.
+pub(crate) fn is_path(value: &[u8]) -> bool {
+    let begins = [&b"/"[..], b"./", b"../", b"~/"].iter().any(|start| value.starts_with(start));
+    // A password may begin with a slash, but has not another one and only the characters of paths.
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~@+,:".contains(byte);
+    begins
+        && value[1..].contains(&b'/')
+        && value.iter().all(is_plain)
+        && !value.split(|byte| *byte == b'/').any(looks_random)
+}
+
+/// A URL without user, query or random-looking segments.
+fn is_url(value: &[u8]) -> bool {
+    let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-".contains(byte)).count();
+    let Some(rest) = value[scheme..].strip_prefix(b"://") else { return false };
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~:,[]*{}".contains(byte);
+    scheme > 0 && rest.iter().all(is_plain) && !rest.split(|byte| b"/:".contains(byte)).any(looks_random)
+}
+
+/// `db.internal`, `localhost:5432`, `a.internal:9092,b.internal:9092`, `*.example.test`.
+fn is_host_list(value: &[u8]) -> bool {
+    !value.is_empty() && value.split(|byte| *byte == b',').all(|host| is_host(host.trim_ascii()))
+}
+
+fn is_host(host: &[u8]) -> bool {
+    let colon = memchr::memrchr(b':', host).unwrap_or(host.len());
+    let (name, port) = (&host[..colon], host.get(colon + 1..).unwrap_or_default());
+    let is_port = port.len() <= NUMBER_LEN_MAX && port.iter().all(u8::is_ascii_digit);
+    let labels = || name.split(|byte| *byte == b'.');
+    let last = labels().next_back().unwrap_or_default();
+    let is_label = |label: &[u8]| {
+        let is_plain = label.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
+        label == b"*" || !label.is_empty() && is_plain && !looks_random(label)
+    };
+    is_port
+        && labels().all(is_label)
+        && (name == b"localhost"
+            || labels().nth(1).is_some() && last.len() >= 2 && last.iter().all(u8::is_ascii_lowercase))
+}
+
+/// A few words of letters, and short numbers between them: `orders-api`, `eu-north-1`,
+/// `en_US.UTF-8`, `Europe/Berlin`.
+fn are_words(value: &[u8]) -> bool {
+    // `my-secret-value` is what a first trial of the program masks.
+    if value.len() < VALUE_LEN_MIN || name::names_credential(value) {
+        return false;
+    }
+    let is_capital = |word: &[u8]| word.iter().all(u8::is_ascii_uppercase);
+    let (mut words, mut groups, mut capitals) = (0, 0, 0);
+    for group in value.split(|byte| b"-_./".contains(byte)) {
+        let letters = group.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+        let digits = group.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if letters + digits != group.len() || group.is_empty() {
+            return false;
+        }
+        let is_word = digits == 0 && is_one_case(group) && letters <= WORD_LEN_MAX;
+        let is_short = digits <= DIGITS_MAX && letters <= 2;
+        if !is_word && !is_short {
+            return false;
+        }
+        words += usize::from(letters > 2);
+        capitals += usize::from(letters > 2 && is_capital(group));
+        groups += 1;
+    }
+    words > 0 && words <= WORDS_MAX && groups <= 2 * WORDS_MAX && (capitals == 0 || capitals == words)
+}
+
+/// Whether all letters are of one case, but for the first.
+fn is_one_case(word: &[u8]) -> bool {
+    word.iter().skip(1).all(u8::is_ascii_lowercase) || word.iter().all(u8::is_ascii_uppercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_cannot_be_secrets() {
+        for value in [
+            "true",
+            "off",
+            "production",
+            "debug",
+            "8080",
+            "0.75",
+            "1.2.3",
+            "v2.1",
+            "30s",
+            "512MiB",
+            "10.0.0.1",
+            "50%",
+            "orders-api",
+            "eu-north-1",
+            "us-east-1a",
+            "en_US.UTF-8",
+            "Europe/Berlin",
+            "localhost:5432",
+            "db.internal",
+            "a.internal:9092,b.internal:9092",
+            "https://api.example.test",
+            "http://localhost:3000/v1/",
+            "/var/log/app.log",
+            "./data/cache",
+            "~/src/app",
+            "postgres",
+            "my-bucket",
+            "INFO",
+            "redis://cache.internal:6379/0",
+            "*.example.test",
+            "application/json",
+        ] {
+            assert!(is_setting(b"X", value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn values_that_may_be_secrets() {
+        for value in [
+            "kx-5512-lamp",
+            "hunter2-prod",
+            "correct horse battery staple",
+            "a1B2c3D4e5F6",
+            "pa55word",
+            "884422",
+            "robot:lamp",
+            "postgres://app:pw@db/app",
+            "https://x.test/?sig=abc",
+            "lamp!",
+            "TzPassX",
+            "kx5512",
+            "AKIDEXAMPLE7",
+            "{\"api_key\":\"x\"}",
+            "1234-5678",
+            "-----BEGIN",
+            "it's",
+            "/kx/5512!lamp",
+            "a,b",
+            "",
+            "lamp-frog-boat-tree",
+            "my-secret-value",
+            "lamp-FROG",
+            "two words",
+            "https://hooks.test/a1B2c3D4e5F6g7H8i9J0k1L2",
+        ] {
+            assert!(!is_setting(b"X", value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_credential_decides() {
+        assert!(!is_setting(b"DB_PASSWORD", b"production"));
+        assert!(!is_setting(b"api_key", b"8080"));
+        assert!(is_setting(b"TOKEN_URL", b"https://auth.example.test/token"));
+    }
+}
