@@ -11,8 +11,8 @@ use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
 use cli::{
-    boot, check, completions, env, export, filter, guard, harden, keygen, man, member, merge, run, scrub, secret,
-    sidecar, stdio,
+    boot, check, completions, env, explain, export, filter, guard, harden, keygen, man, member, merge, run, scrub,
+    secret, sidecar, stdio,
 };
 
 /// Wipes freed memory, so no copy of a secret outlives its use, be it in a grown buffer or in a
@@ -51,6 +51,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Sidecar(sidecar)) => sidecar::run(&sidecar),
         Some(Command::Boot(boot)) => boot::run(&boot),
         Some(Command::Check(check)) => check::run(&check),
+        Some(Command::Explain(explain)) => explain::run(&explain),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Keygen(keygen)) => keygen::run(&keygen),
         Some(Command::Secret(command)) => secret::run(&command),

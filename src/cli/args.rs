@@ -8,6 +8,7 @@ use super::boot::BootArgs;
 use super::check::CheckArgs;
 use super::completions::CompletionsArgs;
 use super::env::EnvCommand;
+use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::filter::FilterArgs;
 use super::guard::GuardArgs;
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     /// Report whether secrets are set here and would be masked, without showing a value
     #[command(after_long_help = texts::CHECK_END)]
     Check(CheckArgs),
+    /// Explain why a value is masked or not: its source, and the spellings that are searched for
+    #[command(after_long_help = texts::EXPLAIN_END)]
+    Explain(ExplainArgs),
     /// Print the secrets in a format for shells, services and containers
     #[command(after_long_help = texts::EXPORT_END)]
     Export(ExportArgs),

@@ -78,7 +78,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         true => all(&sourced),
         false => (1..).zip(&args.names).map(|(number, name)| question(&sourced, name, number)).collect(),
     };
-    let canary = Canary::new(sourced.into_iter().map(Sourced::into_secret))?;
+    let masked = sourced.into_iter().filter(|sourced| sourced.is_masked);
+    let canary = Canary::new(masked.map(Sourced::into_secret))?;
     let answers: Vec<(String, bool)> = questions.iter().map(|question| answer(question, &canary)).collect();
     if !args.quiet {
         stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;

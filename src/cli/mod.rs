@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod env;
 mod environment;
 pub(crate) mod exit;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod guard;

@@ -304,8 +304,8 @@ fn say(loaded: &Loaded, quiet: bool) {
         note(&format!("not masked, because they cannot be secrets: {}; --all masks them", list(&loaded.left)));
     }
     if loaded.unused_only > 0 {
-        let patterns = if loaded.unused_only == 1 { "a pattern" } else { "patterns" };
-        warning(&format!("{patterns} of --only match no secret"));
+        let patterns = if loaded.unused_only == 1 { "a pattern of --only matches" } else { "patterns of --only match" };
+        warning(&format!("{patterns} no secret"));
     }
     if !loaded.referring.is_empty() {
         let names = loaded.referring.join(", ");

@@ -237,9 +237,10 @@ impl NeedleSet {
 }
 
 /// The mask of one secret. Hidden characters of a name (file names may have them) must not reach a
-/// terminal unchanged.
+/// terminal unchanged, and quotes and backslashes must not end the string of JSON around the mask.
 fn mask_text(template: &str, name: &str) -> Box<[u8]> {
-    let name: String = name.chars().map(|c| if is_hidden(c) { '_' } else { c }).collect();
+    let is_safe = |c: char| !is_hidden(c) && !matches!(c, '"' | '\'' | '`' | '\\');
+    let name: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
     template.replace("{name}", &name).into_bytes().into()
 }
 

@@ -35,3 +35,12 @@ fn the_default_mask_gives_way_only_when_it_has_to() {
         assert_eq!(*set(value).mask() == Mask::default(), kept, "the mask beside {value:?}");
     }
 }
+
+/// The name of a file may hold quotes. A line of JSON around its mask stays JSON.
+#[test]
+fn a_name_in_a_mask_has_no_quotes() {
+    let secret = Secret::new(r#"we"ir'd\`"#, b"kx-5512-lamp-frog".to_vec());
+    let set = NeedleSet::builder().secret(secret).build().unwrap();
+    let masked = set.redact_cow(br#"{"m":"kx-5512-lamp-frog","n":1}"#);
+    assert_eq!(masked.as_ref(), br#"{"m":"[REDACTED:we_ir_d___]","n":1}"#);
+}

@@ -22,19 +22,23 @@ const fn entry(name: &'static str, commands: &'static [&'static str], purpose: &
 }
 
 /// The commands that take sources of secrets.
-const SOURCES: &[&str] = &[FILTER, "run", "scrub", "guard", "boot", "check", "export", "sidecar"];
+const SOURCES: &[&str] = &[FILTER, "run", "scrub", "guard", "boot", "check", "explain", "export", "sidecar"];
 /// The commands that open a registry.
-const OPENING: &[&str] = &[FILTER, "run", "scrub", "guard", "member", "boot", "check", "export", "sidecar"];
+const OPENING: &[&str] = &[FILTER, "run", "scrub", "guard", "member", "boot", "check", "explain", "export", "sidecar"];
 /// The commands that change a registry.
 const CHANGING: &[&str] = &["secret", "member", "env"];
 /// The commands that read a registry, or mask the keys of one.
-const REGISTRY: &[&str] =
-    &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "boot", "check", "export", "sidecar"];
+const REGISTRY: &[&str] = &[
+    FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "boot", "check", "explain", "export",
+    "sidecar",
+];
 /// The commands with an option for the registry that has a default.
-const NAMING: &[&str] = &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "boot", "check", "export"];
+const NAMING: &[&str] =
+    &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "boot", "check", "explain", "export"];
 /// These, and the one that creates keys.
 const KEYS: &[&str] = &[
-    FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "keygen", "boot", "check", "export", "sidecar",
+    FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "keygen", "boot", "check", "explain",
+    "export", "sidecar",
 ];
 const INSTALLED: &[&str] = &["boot"];
 const DAEMONS: &[&str] = &["guard", "sidecar"];

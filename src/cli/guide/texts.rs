@@ -128,6 +128,18 @@ Exit status:
   2  wrong usage, an unusable source, or a secret that cannot be exported; nothing was exported
   3  a file could not be written";
 
+/// The end of the help of `explain`.
+pub(crate) const EXPLAIN_END: &str = "Examples:
+  hushlog explain --dotenv .env
+      list the secrets and the settings of a file, and what is searched for because of each
+  hushlog explain DB_URL --env DB_URL
+      show which parts and encodings of a value are masked; the value is never shown
+
+Exit status:
+  0  the secrets are explained
+  1  no source has a secret of this name
+  2  wrong usage, or an unusable source";
+
 /// The end of the help of `check`.
 pub(crate) const CHECK_END: &str = "Examples:
   hushlog check OPENAI_API_KEY && exec app

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hushlog::container::RecordFormat;
 use hushlog::redact::prefilter::Variant;
+use hushlog::redact::secret::VALUE_LEN_MIN;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 
 use super::adapter::{ReadFrom, Whim, Written};
@@ -60,6 +61,7 @@ pub fn needles(bytes: &[u8]) {
     let set = Arc::new(set);
     let mut out = Vec::new();
     for (index, needle) in set.expose().enumerate() {
+        assert!(needle.len() >= VALUE_LEN_MIN, "needle {index} has {} bytes", needle.len());
         let text = [b"\x01", needle, b"\x02"].concat();
         let expected = Expected::linear(&set, &text, PARTIAL_MASKED);
         for cuts in [vec![], vec![usize::from(cut) % text.len()]] {

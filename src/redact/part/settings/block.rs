@@ -1,10 +1,10 @@
 //! Reads lines: `key: value` with indented maps and lists, `key = value` with sections, `key
 //! value`, blocks in braces, block scalars and here-documents.
 
-use super::super::super::credential::name::names_credential;
-use super::super::written::{Style, Written};
 use super::line::{Key, key};
 use super::{Edge, Settings};
+use crate::redact::credential::name::names_credential;
+use crate::redact::part::written::{Style, Written};
 
 /// The first bytes of comments.
 const COMMENTS: [&[u8]; 7] = [b"#", b";", b"// ", b"/*", b"*/", b"* ", b"-- "];

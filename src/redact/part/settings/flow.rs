@@ -1,8 +1,8 @@
 //! Reads what stands between brackets: JSON, flow collections of YAML, arrays of PHP and Ruby, the
 //! arguments of a call.
 
-use super::super::written::{Style, Written};
 use super::{Edge, Settings};
+use crate::redact::part::written::{Style, Written};
 
 /// A word between separators.
 #[derive(Clone, Copy)]

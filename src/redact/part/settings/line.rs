@@ -1,9 +1,9 @@
 //! Reads one line: its key, pairs in a list (`Server=h;Password=p`), and words (`--password p`,
 //! `login bot password p`).
 
-use super::super::super::credential::name::names_credential;
-use super::super::written::{Style, Written};
 use super::Settings;
+use crate::redact::credential::name::names_credential;
+use crate::redact::part::written::{Style, Written};
 
 /// The longest key, in bytes.
 const KEY_LEN_MAX: usize = 128;

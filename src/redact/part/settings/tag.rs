@@ -1,7 +1,7 @@
 //! Reads XML: attributes, and the text of elements.
 
-use super::super::written::{Style, Written};
 use super::{Edge, Settings};
+use crate::redact::part::written::{Style, Written};
 
 impl<'t> Settings<'t> {
     /// Reads from a tag to the end of the outermost element, or of the text. Returns the end, and
