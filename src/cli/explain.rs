@@ -59,7 +59,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
             .chain(unknown.iter().map(|line| format!("{line}\n")))
             .collect()
     };
-    stdio::print(message::shown(&text).as_bytes())?;
+    stdio::print(text.lines().map(|line| message::shown(line) + "\n").collect::<String>().as_bytes())?;
     Ok(if unknown.is_empty() { Exit::Done } else { Exit::No })
 }
 
