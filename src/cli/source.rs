@@ -227,7 +227,9 @@ pub(crate) fn load_all(spec: &SourceSpec, quiet: bool) -> Result<Loaded, SourceE
 /// Reads the sources, for commands that pass secrets on. Without any source, only a session will
 /// do, and no guess by names.
 pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
-    let loaded = read(&args.exporting()?, Fallback::Session, quiet)?;
+    let mut spec = args.exporting()?;
+    set_all(&mut spec)?;
+    let loaded = read(&spec, Fallback::Session, quiet)?;
     say_of_dialect(&loaded, args, quiet);
     Ok(loaded)
 }
@@ -239,6 +241,17 @@ pub(crate) fn load_for_child(args: &SourceArgs, quiet: bool) -> Result<Loaded, F
     Ok(loaded)
 }
 
+/// Selects all secrets, for commands that set variables and mask nothing.
+fn set_all(spec: &mut SourceSpec) -> Result<(), Failure> {
+    let options = [("--only", &spec.selection.only), ("--except", &spec.selection.except)];
+    if let Some((option, _)) = options.iter().find(|(_, patterns)| !patterns.is_empty()) {
+        return Err(Failure::config(format!("{option} chooses what is masked, and this command sets all variables"))
+            .hint(format!("remove {option}, or give it to the command that masks")));
+    }
+    spec.selection.all = true;
+    Ok(())
+}
+
 /// Reads the sources, for the command that creates the session. Without any, reads the machine's
 /// own registry.
 pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
@@ -246,6 +259,7 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
         return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
     }
     let mut spec = args.exporting()?;
+    set_all(&mut spec)?;
     if spec.is_empty() {
         spec.registry = Some(RegistrySpec { path: of_machine()?, ..RegistrySpec::default() });
     }
@@ -280,7 +294,7 @@ pub(crate) fn read(spec: &SourceSpec, fallback: Fallback, quiet: bool) -> Result
     message::hold();
     let mut loaded = Loaded::default();
     let read = waiting("reading the secrets", quiet, || spec.load_into(&mut loaded, fallback, &ask_passphrase));
-    message::hide(loaded.secrets.iter().map(Sourced::secret));
+    message::hide(loaded.secrets.iter().filter(|sourced| sourced.is_masked).map(Sourced::secret));
     say(&loaded, quiet);
     read.map(|()| loaded)
 }

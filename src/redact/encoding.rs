@@ -159,6 +159,13 @@ pub(super) fn text_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     text_rows(&mut FormWriter::new(text, emit));
 }
 
+/// Calls `emit` with the hex forms of `bytes` that are no text. What they were decoded from has the
+/// base64. The bytes themselves are none: among some hundred random ones, each mask would begin or
+/// end as one does.
+pub(super) fn byte_forms(bytes: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
+    binary::hex(&mut FormWriter::new(bytes, emit));
+}
+
 /// Calls `emit` with `text` and its JSON form.
 pub(super) fn likeliest_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, text);

@@ -21,7 +21,7 @@ mod url;
 mod written;
 
 use super::credential::looks_random;
-use super::encoding::{FULL_LEN_MAX, Form, core, forms, likeliest_forms, text_forms};
+use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, forms, likeliest_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
 
@@ -43,6 +43,7 @@ pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
             _ if !all_forms => likeliest_forms,
             PartKind::Secret => forms,
             PartKind::Text => text_forms,
+            PartKind::Bytes => byte_forms,
         };
         let len = if kind == PartKind::Secret { core(part).len() } else { part.len() };
         write(part, &mut |_, bytes| emit(form, bytes, len));
@@ -56,6 +57,8 @@ enum PartKind {
     Secret,
     /// A text in the value, with its readable forms.
     Text,
+    /// Bytes that are no text, such as a key, with the forms in which programs write these.
+    Bytes,
 }
 
 /// Calls `emit` with each part, without its forms.
@@ -153,6 +156,11 @@ impl Parts<'_> {
             Parts { depth: self.depth - 1, level: LEVEL_MAX, emit: &mut *self.emit }
                 .of_secret(part, form == Form::Decoded);
         }
+    }
+
+    /// A part that is no text.
+    fn bytes(&mut self, form: Form, part: &[u8]) {
+        (self.emit)(form, part, PartKind::Bytes);
     }
 
     /// A part that is text, with its readable forms.

@@ -21,7 +21,16 @@ const BINARY_LEN_MIN: usize = 16;
 /// Emits what a value in base64 decodes to.
 pub(super) fn decode_base64(value: &[u8], parts: &mut Parts<'_>) {
     if let Some(plain) = base64(value, true) {
-        parts.secret(Form::Decoded, &plain);
+        emit(&plain, parts);
+    }
+}
+
+/// Emits decoded text with its own parts, and other bytes without any.
+fn emit(plain: &[u8], parts: &mut Parts<'_>) {
+    if is_text(plain) {
+        parts.secret(Form::Decoded, plain);
+    } else {
+        parts.bytes(Form::Decoded, plain);
     }
 }
 
@@ -41,7 +50,7 @@ pub(super) fn decode(value: &[u8], parts: &mut Parts<'_>) {
             parts.secret(Form::Credential, encoded);
         }
         if let Some(plain) = base64(encoded, has_prefix) {
-            parts.secret(Form::Decoded, &plain);
+            emit(&plain, parts);
         }
     }
 }
@@ -118,8 +127,9 @@ fn hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(plain)
 }
 
-/// Whether bytes are text, and not by chance: printable, and in UTF-8.
+/// Whether bytes are text, and not by chance: printable, and in UTF-8. The last fallback for a mask
+/// has a character that no text has.
 fn is_text(bytes: &[u8]) -> bool {
-    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    std::str::from_utf8(bytes).is_ok_and(|text| !text.is_empty() && !text.contains(is_control))
+    let is_other = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t') || c == '\u{2588}';
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.is_empty() && !text.contains(is_other))
 }
