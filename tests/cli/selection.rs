@@ -118,7 +118,7 @@ fn run_sets_what_it_does_not_mask() {
 fn a_choice_of_masks_is_for_commands_that_mask() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("e"), "MODE=orders-api\n").unwrap();
-    let words = ["export", "--dotenv", "e", "--only", "MODE"];
+    let words = ["export", "--dotenv", "e", "--format", "sh", "--only", "MODE"];
     run(hushlog(words).current_dir(&dir), b"").ends(2).says("--only chooses what is masked");
     let ran = run(hushlog(["export", "--dotenv", "e", "--format", "sh"]).current_dir(&dir), b"").ends(0);
     assert_eq!((ran.out().contains("MODE"), ran.err()), (true, String::new()));
