@@ -130,6 +130,8 @@ fn of(origin: Origin) -> &'static str {
         Origin::Session => "the session",
         Origin::Registry => "a registry",
         Origin::Key => "a key of this machine",
+        Origin::Command => "a command",
+        Origin::CredentialFile => "a credential file",
     }
 }
 
