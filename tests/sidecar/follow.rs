@@ -3,7 +3,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,13 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::program;
 use crate::program::session::needs;
-use crate::sidecar::{self, MASK, Place, Reader, Sidecar, VALUE, until};
-use rustix::process::Signal;
-
-fn append(path: &Path, text: &str) {
-    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the directory is there");
-    file.write_all(text.as_bytes()).expect("there is room");
-}
+use crate::sidecar::{self, MASK, Place, Reader, Sidecar, VALUE, append, until};
 
 /// The usual sink, and no other setting of the stream.
 const OUT: &str = "sink: { file: DIR/out }";
@@ -75,8 +68,7 @@ impl Following {
     }
 
     fn kill(&mut self) {
-        self.sidecar.signal(Signal::KILL);
-        let _ = self.sidecar.child.wait();
+        self.sidecar.kill();
     }
 
     #[track_caller]
@@ -93,13 +85,7 @@ impl Following {
     /// Waits for a checkpoint on the disk that covers the whole log.
     #[track_caller]
     fn is_remembered(&self) {
-        let log = fs::metadata(&self.log).expect("it is there");
-        until("the place was saved", || {
-            let saved = fs::read(self.path("lib/state/checkpoints.json")).unwrap_or_default();
-            let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap_or_default();
-            let mut files = saved["files"].as_array().into_iter().flatten();
-            files.any(|file| file["inode"] == log.ino() && file["offset"] == log.len())
-        });
+        self.sidecar.has_saved("lib/state", &self.log);
     }
 }
 
@@ -492,8 +478,7 @@ fn a_spool_keeps_the_order_and_outlives_the_sidecar() {
     until("both are", || spool(&sidecar).contains("two"));
     assert!(!spool(&sidecar).contains("4f9Q"), "what waits is clean");
     drop(input);
-    sidecar.signal(Signal::KILL);
-    let _ = sidecar.child.wait();
+    sidecar.kill();
     let place = sidecar.into_place();
     fs::remove_file(place.path("in")).expect("a killed one leaves it");
     let mut sidecar = place.start(&config);
@@ -569,9 +554,7 @@ fn b09_places_in_records_go_on_though_something_always_waits() {
         until("nearly all is out", || lines(&following) >= (round + 1) * ROUND - 5);
     }
     until("the place was saved", || {
-        let saved = fs::read(following.path("lib/state/checkpoints.json")).unwrap_or_default();
-        let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap_or_default();
-        saved["files"][0]["offset"].as_u64() >= Some(((2 * ROUND - 5) * record(0).len()) as u64)
+        following.sidecar.saved_offset("lib/state", &following.log) >= ((2 * ROUND - 5) * record(0).len()) as u64
     });
     following.kill();
     let mut following = following.again();

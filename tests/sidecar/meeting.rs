@@ -2,17 +2,10 @@
 //! spool that is a secret's file. Also followed files that must be excluded.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use crate::program::{self, run, run_within};
-use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
-
-fn append(path: &Path, text: impl AsRef<[u8]>) {
-    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the directory is there");
-    file.write_all(text.as_ref()).expect("there is room");
-}
+use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, append, until};
 
 /// A configuration with these streams, and with a state directory.
 fn configure(place: &Place, streams: &[&str]) -> std::path::PathBuf {

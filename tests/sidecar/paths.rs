@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::program::{self, run, run_within};
 use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
-use rustix::process::Signal;
 
 /// Another user, if the tests may act as one.
 const NOBODY: u32 = 65_534;
@@ -295,9 +294,8 @@ fn as_a_link_whose_target_is_rotated_loses_no_line() {
             sidecar.stop();
         } else {
             // Killed: only after its position was saved.
-            std::thread::sleep(Duration::from_millis(1_100));
-            sidecar.signal(Signal::KILL);
-            let _ = sidecar.child.wait();
+            sidecar.has_saved("state", &sidecar.path("pods/0.log"));
+            sidecar.kill();
         }
         for _ in 0..3 {
             line(&|name| sidecar.path(name));

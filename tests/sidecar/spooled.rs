@@ -6,11 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use crate::program::session::needs;
 use crate::scrub::mount::{self, Image, Mount};
-use crate::sidecar::{MASK, Place, VALUE, until};
+use crate::sidecar::{MASK, Place, VALUE, append, until};
 
 fn lines(count: usize) -> String {
     (0..count).map(|number| format!("line {number:05} {VALUE} {}\n", "x".repeat(number % 90))).collect()
@@ -91,15 +89,12 @@ fn a33_a_power_cut_while_a_spool_goes_out_loses_nothing() {
         for cut in 1..=8_u32 {
             let mut sidecar = place.take().expect("it is back").start(&config);
             if cut == 1 {
-                until("all waits", || fs::metadata(&spool).is_ok_and(|spool| spool.len() > (LINES * 40) as u64));
-                // A checkpoint records that the file was read.
-                std::thread::sleep(Duration::from_millis(2_500));
+                sidecar.has_saved(&format!("{kind}/state"), &log);
                 fs::create_dir(&there).expect("room");
                 image.sync();
             }
             std::thread::sleep(Duration::from_millis(u64::from(cut * cut) * 9));
-            sidecar.signal(Signal::KILL);
-            let _ = sidecar.child.wait();
+            sidecar.kill();
             let back = sidecar.into_place();
             image.cut_power();
             start_machine_anew(&back.path(""), cut);
@@ -129,13 +124,11 @@ fn a33_a_kill_at_any_time_loses_nothing() {
     );
     let wanted = lines(LINES).replace(VALUE, MASK);
     let mut sidecar = place.start(&config);
-    until("all waits", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() > wanted.len() as u64));
-    std::thread::sleep(Duration::from_millis(2_500));
+    sidecar.has_saved("state", &sidecar.path("logs/a.log"));
     fs::create_dir(sidecar.path("there")).expect("room");
     for kill in 0..20 {
         std::thread::sleep(Duration::from_millis(kill));
-        sidecar.signal(Signal::KILL);
-        let _ = sidecar.child.wait();
+        sidecar.kill();
         sidecar = sidecar.into_place().start(&config);
     }
     until("nothing waits", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() == 1_024));
@@ -169,10 +162,6 @@ fn a33_a_failed_sync_loses_no_line() {
         "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
          - { name: app, source: { files: DIR/a.log }, sink: { file: DIR/small/ext2/out } }\n",
     );
-    let append = |text: &str| {
-        let mut file = fs::File::options().append(true).open(&log).expect("it is there");
-        std::io::Write::write_all(&mut file, text.as_bytes()).expect("room");
-    };
     let has = |end: &str| fs::read(&out).is_ok_and(|found| found.ends_with(end.replace(VALUE, MASK).as_bytes()));
     let mut sidecar = place.start(&config);
     until("the first lines are out", || has(first));
@@ -181,15 +170,14 @@ fn a33_a_failed_sync_loses_no_line() {
     let ballast = small.join("ballast");
     let full = fs::File::create(&ballast).map(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
     assert!(full.is_ok_and(|copied| copied.is_err()), "it is never full");
-    append(second);
+    append(&log, second);
     sidecar.says("cannot save read positions");
     fs::remove_file(&ballast).expect("it is there");
-    append(third);
+    append(&log, third);
     until("the last lines are out", || has(third));
     // Another checkpoint, after a successful sync.
     std::thread::sleep(Duration::from_millis(3_500));
-    sidecar.signal(Signal::KILL);
-    let _ = sidecar.child.wait();
+    sidecar.kill();
     // Only the bytes on the disk are left.
     image.unmount();
     assert!(image.mount(), "it cannot be mounted again");

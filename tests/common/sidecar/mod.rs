@@ -1,8 +1,9 @@
 //! A running sidecar in a directory of its own, always ended with the test.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -29,6 +30,12 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Appends to a file, which need not exist.
+pub(crate) fn append(path: &Path, text: impl AsRef<[u8]>) {
+    let mut file = File::options().append(true).create(true).open(path).expect("the directory is there");
+    file.write_all(text.as_ref()).expect("there is room");
 }
 
 /// A directory with the secret, and with a control socket in its configurations.
@@ -195,6 +202,22 @@ impl Sidecar {
         }
     }
 
+    /// The offset of a log in the saved checkpoints; 0 if it is in none.
+    pub(crate) fn saved_offset(&self, state: &str, log: &Path) -> u64 {
+        let inode = fs::metadata(log).expect("it is there").ino();
+        let saved = fs::read(self.path(state).join("checkpoints.json")).unwrap_or_default();
+        let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap_or_default();
+        let file = saved["files"].as_array().into_iter().flatten().find(|file| file["inode"] == inode);
+        file.and_then(|file| file["offset"].as_u64()).unwrap_or(0)
+    }
+
+    /// Waits until the saved checkpoints cover all of a log.
+    #[track_caller]
+    pub(crate) fn has_saved(&self, state: &str, log: &Path) {
+        let len = fs::metadata(log).expect("it is there").len();
+        until("the position was saved", || self.saved_offset(state, log) == len);
+    }
+
     /// Sends it a request through its control socket.
     pub(crate) fn ask(&self, words: &[&str], input: &str) -> Ran {
         let mut command = program::hushlog(["sidecar"]);
@@ -209,6 +232,12 @@ impl Sidecar {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a process");
         kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Kills it, and waits for its end.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
     }
 
     /// Resident memory, in KiB.
