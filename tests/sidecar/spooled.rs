@@ -140,6 +140,65 @@ fn a33_a_kill_at_any_time_loses_nothing() {
     assert_eq!((missing, found.contains(VALUE)), (0, false), "lines are missing");
 }
 
+/// A kill leaves the beginning of a line at the end of the sink's file, a power cut that or zeros.
+/// The repeated line would be only the rest of a broken one.
+#[test]
+fn a44_a_torn_end_of_the_sink_breaks_no_waiting_line() {
+    let zeros = "\0".repeat(455);
+    for (end, behind) in [(&zeros[..], "\n"), ("line 00000 [REDAC", "\n"), ("another line\n", ""), ("", "")] {
+        let place = Place::new();
+        fs::write(place.path("a.log"), lines(4_000)).expect("room");
+        let config = place.configure(
+            "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
+             - { name: app, source: { files: DIR/a.log }, sink: { file: DIR/there/out, away: spool, spool: DIR/spool } }\n",
+        );
+        let mut sidecar = place.start(&config);
+        sidecar.has_saved("state", &sidecar.path("a.log"));
+        sidecar.kill();
+        let place = sidecar.into_place();
+        fs::create_dir(place.path("there")).expect("room");
+        fs::write(place.path("there/out"), end).expect("room");
+        let mut sidecar = place.start(&config);
+        sidecar.file_is("there/out", &format!("{end}{behind}{}", lines(4_000).replace(VALUE, MASK)));
+        sidecar.stop();
+    }
+}
+
+#[test]
+fn a44_a_torn_end_of_the_sink_breaks_no_repeated_line() {
+    for release in ["line", "exact"] {
+        let place = Place::new();
+        let (log, all) = (place.path("a.log"), lines(20));
+        let (first, rest) = all.split_at(all.find("line 00010").expect("it is there"));
+        fs::write(&log, first).expect("room");
+        let config = place.configure(&format!(
+            "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/state\nstreams:\n  \
+             - {{ name: app, source: {{ files: DIR/a.log }}, sink: {{ file: DIR/out }}, release: {release} }}\n"
+        ));
+        let mut sidecar = place.start(&config);
+        sidecar.has_saved("state", &log);
+        sidecar.kill();
+        let place = sidecar.into_place();
+        append(&log, rest);
+        // The kill came within the write of this line.
+        append(&place.path("out"), "line 00010 [RE");
+        let mut sidecar = place.start(&config);
+        let masked = |text: &str| text.replace(VALUE, MASK);
+        sidecar.file_is("out", &format!("{}line 00010 [RE\n{}", masked(first), masked(rest)));
+        // A stop in the middle of a line that was released joins its parts.
+        append(&log, "half a ");
+        if release == "exact" {
+            sidecar.file_has("out", "half a ");
+        }
+        sidecar.stop();
+        let place = sidecar.into_place();
+        append(&log, "line\n");
+        let mut sidecar = place.start(&config);
+        sidecar.file_has("out", "\nhalf a line\n");
+        sidecar.stop();
+    }
+}
+
 /// The kernel drops bytes that it could not write, and only one sync reports it: the next one
 /// succeeds.
 #[test]

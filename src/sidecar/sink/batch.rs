@@ -18,6 +18,8 @@ pub(crate) struct Batch<'a> {
     slices: Vec<&'a [u8]>,
     /// The batch is one message, with any newlines in it.
     is_whole: bool,
+    /// The batch continues the line at the end of the output before it.
+    is_within_line: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -30,7 +32,7 @@ impl<'a> Batch<'a> {
     ) -> Batch<'a> {
         if pieces.clone().take(SLICES_MAX + 1).count() <= SLICES_MAX {
             let slices = pieces.filter(|piece| !piece.is_empty()).map(|piece| -> &'a [u8] { piece.bytes() });
-            return Batch { slices: slices.collect(), is_whole };
+            return Batch { slices: slices.collect(), is_whole, is_within_line: false };
         }
         // The end in `gathered` of each run of short slices; a long slice follows it.
         let mut runs: Vec<(usize, &'a [u8])> = Vec::new();
@@ -48,7 +50,12 @@ impl<'a> Batch<'a> {
         }
         all.push(&gathered[at..]);
         all.retain(|slice| !slice.is_empty());
-        Batch { slices: all, is_whole }
+        Batch { slices: all, is_whole, is_within_line: false }
+    }
+
+    /// Sets whether the batch continues the line at the end of the output before it.
+    pub(crate) fn within_line(self, is_within_line: bool) -> Batch<'a> {
+        Batch { is_within_line, ..self }
     }
 
     pub(super) fn is_whole(&self) -> bool {
@@ -80,6 +87,11 @@ impl<'a> Batch<'a> {
             at += gone;
         }
         start as u64
+    }
+
+    /// Returns whether the bytes after the first `written` begin a line.
+    pub(super) fn begins_line(&self, written: u64) -> bool {
+        self.line_start(written) == written && (written > 0 || !self.is_within_line)
     }
 
     /// Returns each line without its newline, as slices; the whole batch, if it is one message.
@@ -129,7 +141,10 @@ mod tests {
             assert_eq!(rest, all[written..]);
             let start = all[..written].iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
             assert_eq!(batch.line_start(written as u64), start as u64);
+            assert_eq!(batch.begins_line(written as u64), start == written);
         }
+        let batch = batch.within_line(true);
+        assert_eq!([0, 3, 4].map(|written| batch.begins_line(written)), [false, true, false]);
     }
 
     #[test]

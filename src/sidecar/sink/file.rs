@@ -8,6 +8,9 @@
 //!   every write appends.
 //! - *Failures* (no space, read-only, an I/O error): the written part stays, and the rest follows
 //!   when it can be written. Nothing is dropped, and no line is torn.
+//! - *A torn end*: a kill leaves the beginning of a line, and a power cut that or zeros. The line
+//!   is repeated, and begins on a line of its own. Otherwise it would be in the file only as the
+//!   rest of a broken line.
 //! - *fsync*: not with each write. The kernel has the bytes when a write returns, so that no crash
 //!   of the sidecar loses them. They are synced before a checkpoint covers them, and before a file
 //!   is rotated. The names in its directory are synced whenever the file is opened.
@@ -24,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{OFlags, fstat, lstat};
-use rustix::io::{Errno, retry_on_intr, writev};
+use rustix::io::{Errno, pread, retry_on_intr, write, writev};
 
 use super::batch::Batch;
 use super::sync::OutputSync;
@@ -58,6 +61,8 @@ pub(crate) struct FileSink {
     /// The length when last checked, and the bytes written since.
     len: u64,
     at_line_start: bool,
+    /// Nothing was written since the file was opened.
+    is_untouched: bool,
 }
 
 impl FileSink {
@@ -73,7 +78,12 @@ impl FileSink {
         outputs: &Arc<OutputSync>,
     ) -> io::Result<FileSink> {
         let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
-        let opened = dir.open_or_create(&name, OFlags::WRONLY | OFlags::APPEND, mode);
+        let open = |access| dir.open_or_create(&name, access | OFlags::APPEND, mode);
+        // The end of the file is read, if this user may.
+        let opened = match open(OFlags::RDWR) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => open(OFlags::WRONLY),
+            opened => opened,
+        };
         let (file, _) = opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::LOOP) => io::Error::new(ErrorKind::InvalidInput, "it is a symbolic link"),
             _ => error,
@@ -86,8 +96,6 @@ impl FileSink {
         let file = Arc::new(file);
         outputs.add(&file);
         let (identity, len) = (FileId::from(&stat), stat.st_size as u64);
-        // An earlier process may have left a torn line at the end. The next line continues there;
-        // after a rotation, lines are whole.
         Ok(FileSink {
             path: path.to_owned(),
             dir,
@@ -99,6 +107,7 @@ impl FileSink {
             identity,
             len,
             at_line_start: true,
+            is_untouched: true,
         })
     }
 
@@ -113,6 +122,10 @@ impl FileSink {
         if self.at_line_start {
             self.settle()?;
         }
+        if self.is_untouched && batch.begins_line(*written) && self.is_torn() {
+            self.len += retry_on_intr(|| write(&*self.file, b"\n"))? as u64;
+        }
+        self.is_untouched = false;
         write_all(&mut slices, |slices| {
             let len = retry_on_intr(|| writev(&*self.file, slices))?;
             *written += len as u64;
@@ -143,6 +156,12 @@ impl FileSink {
             self.rotate(rotation.keep)?;
         }
         Ok(())
+    }
+
+    /// Whether the last line of the file has no end. False if the file cannot be read.
+    fn is_torn(&self) -> bool {
+        let (at, mut last) = (self.len.wrapping_sub(1), [0]);
+        self.len > 0 && retry_on_intr(|| pread(&*self.file, &mut last, at)).is_ok_and(|len| len > 0 && last != *b"\n")
     }
 
     fn open_again(&self) -> io::Result<FileSink> {
@@ -253,6 +272,32 @@ mod tests {
         assert_eq!(all, want);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
         assert_eq!(mode(&dir.path().join("a.log.2")), 0o600);
+    }
+
+    #[test]
+    fn a44_a_line_begins_behind_a_torn_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        for (end, is_within_line, written, wanted) in [
+            ("line 1\nli", false, 0, "line 1\nli\nline 2\n"),
+            ("line 1\n\0\0", false, 0, "line 1\n\0\0\nline 2\n"),
+            // The next sidecar writes the rest of a piece or of a line.
+            ("line 1\nli", false, 2, "line 1\nline 2\n"),
+            ("li", true, 0, "liline 2\n"),
+            ("line 1\n", false, 0, "line 1\nline 2\n"),
+            ("", false, 0, "line 2\n"),
+        ] {
+            fs::write(&path, end).unwrap();
+            let (mut sink, mut gathered) = (open(&path, 0o600, None).unwrap(), RedactedBuf::default());
+            let pieces = std::iter::once(Piece::of(b"line 2\n", PieceKind::Input, 0));
+            let batch = Batch::new(pieces, &mut gathered, false).within_line(is_within_line);
+            sink.write(&batch, &mut { written }).unwrap();
+            assert_eq!((read(&path), sink.len), (wanted.to_owned(), wanted.len() as u64));
+            // Another program's unfinished line is not examined while the sidecar runs.
+            fs::write(&path, "theirs").unwrap();
+            write(&mut sink, b"ours\n");
+            assert_eq!(read(&path), "theirsours\n");
+        }
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Sink {
         let mut state = self.state.lock().await;
         let first = state.spool.as_mut()?.first();
         state.spool.iter_mut().for_each(|spool| self.warn(spool));
-        let First { piece, is_whole, mut written } = match first {
+        let First { piece, is_whole, is_within_line, mut written } = match first {
             Ok(first) => first?,
             Err(error) => {
                 self.report_spool(&mut state, &error);
@@ -283,7 +283,7 @@ impl Sink {
             }
         }
         let mut gathered = RedactedBuf::default();
-        let batch = Batch::new(std::iter::once(piece.content()), &mut gathered, is_whole);
+        let batch = Batch::new(std::iter::once(piece.content()), &mut gathered, is_whole).within_line(is_within_line);
         if let Some(opened) = &mut state.opened
             && let Err(error) = opened.write(&batch, &mut written).await
         {

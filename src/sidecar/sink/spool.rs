@@ -17,12 +17,12 @@
 //! - *fsync*: as for a file sink, before a checkpoint confirms the output.
 //!
 //! The file: two slots of a [`Head`], of 512 bytes each; then for each piece `hsp2`, its length in
-//! 4 bytes, the CRC-32 of the rest and the head's salt in 4, its number in 8, a byte that marks
-//! the end of a message, and the piece. All numbers are little-endian.
+//! 4 bytes, the CRC-32 of the rest and the head's salt in 4, its number in 8, a byte of flags,
+//! and the piece. All numbers are little-endian.
 //!
 //! The previous format (`hushspl1`, the offset of the first piece in 8 bytes and their CRC-32; then
 //! for each piece its length, the CRC-32 of the rest, the byte and the piece) is kept until all
-//! pending pieces are written.
+//! pending pieces are written. Its byte only flags the end of a message.
 //!
 //! Written by hand: the queues that crates keep on a disk acknowledge whole pieces, have no fixed
 //! length, and know nothing of the syncs of the sink behind them.
@@ -60,6 +60,9 @@ const FRAME_LEN_1: u64 = 9;
 const MARK: &[u8; 4] = b"hsp2";
 /// The length of the header of a piece, in bytes.
 const FRAME_LEN: u64 = 21;
+/// The flags of a piece: it ends a message; it continues the line before it.
+const WHOLE: u8 = 1;
+const WITHIN_LINE: u8 = 2;
 /// The maximum length of a piece: one read of a stream, with its masks.
 const PIECE_LEN_MAX: u64 = 1 << 30;
 /// Written pieces are returned to the file system in units of this many bytes.
@@ -82,12 +85,18 @@ impl Layout {
     fn frame_len(self) -> u64 {
         if self == Layout::First { FRAME_LEN_1 } else { FRAME_LEN }
     }
+
+    /// The known flags of a piece.
+    fn flags(self) -> u8 {
+        if self == Layout::First { WHOLE } else { WHOLE | WITHIN_LINE }
+    }
 }
 
 /// The first pending piece.
 pub(super) struct First {
     pub(super) piece: RedactedBuf,
     pub(super) is_whole: bool,
+    pub(super) is_within_line: bool,
     /// The number of its bytes that the sink has taken.
     pub(super) written: u64,
 }
@@ -258,13 +267,15 @@ impl<S: Store> Spool<S> {
         if taken > 0 && taken + frame_len + len > self.len_max || len > PIECE_LEN_MAX {
             return Ok(false);
         }
-        let (number, is_whole) = (self.number.to_le_bytes(), [u8::from(batch.is_whole())]);
-        let mut hash = self.hash(&number, &is_whole);
+        let within = if batch.begins_line(written) { 0 } else { WITHIN_LINE };
+        let flags = [(u8::from(batch.is_whole()) * WHOLE | within) & self.layout.flags()];
+        let number = self.number.to_le_bytes();
+        let mut hash = self.hash(&number, &flags);
         slices.iter().for_each(|slice| hash.update(slice));
         let (len_bytes, hash) = ((len as u32).to_le_bytes(), hash.finalize().to_le_bytes());
         let mut all = match self.layout {
-            Layout::First => vec![IoSlice::new(&len_bytes), IoSlice::new(&hash), IoSlice::new(&is_whole)],
-            Layout::Second => [&MARK[..], &len_bytes, &hash, &number, &is_whole].map(IoSlice::new).into(),
+            Layout::First => vec![IoSlice::new(&len_bytes), IoSlice::new(&hash), IoSlice::new(&flags)],
+            Layout::Second => [&MARK[..], &len_bytes, &hash, &number, &flags].map(IoSlice::new).into(),
         };
         all.extend(slices);
         if let Err(error) = write_all(&self.file, &mut all, self.end) {
@@ -278,13 +289,13 @@ impl<S: Store> Spool<S> {
     }
 
     /// Hashes the fields that precede the bytes of a piece.
-    fn hash(&self, number: &[u8; 8], is_whole: &[u8; 1]) -> crc32fast::Hasher {
+    fn hash(&self, number: &[u8; 8], flags: &[u8; 1]) -> crc32fast::Hasher {
         let mut hash = crc32fast::Hasher::new();
         if self.layout == Layout::Second {
             hash.update(&self.head.salt.to_le_bytes());
             hash.update(number);
         }
-        hash.update(is_whole);
+        hash.update(flags);
         hash
     }
 
@@ -298,12 +309,13 @@ impl<S: Store> Spool<S> {
             self.write_head().or_else(or_full)?;
         }
         while !self.is_empty() {
-            if let Some(Frame { piece, is_whole, number }) = self.frame(self.start, self.end)? {
+            if let Some(Frame { piece, flags, number }) = self.frame(self.start, self.end)? {
                 if number != self.head.next && self.layout == Layout::Second {
                     (self.head.next, self.head.written) = (number, 0);
                 }
                 let written = self.head.written.min(piece.len() as u64);
-                return Ok(Some(First { piece: RedactedBuf::reread(piece), is_whole, written }));
+                let (is_whole, is_within_line) = (flags & WHOLE != 0, flags & WITHIN_LINE != 0);
+                return Ok(Some(First { piece: RedactedBuf::reread(piece), is_whole, is_within_line, written }));
             }
             let found = self.find(self.start + 1, self.end)?;
             let next = found.as_ref().map_or(self.end, |(next, _)| *next);

@@ -99,6 +99,12 @@ impl Source for Connection {
         self.begun
     }
 
+    /// What an earlier sidecar read is gone: with `release: exact`, it may have been the beginning
+    /// of a line.
+    fn is_within_line(&self) -> bool {
+        self.begun.is_some()
+    }
+
     fn leave(&mut self, open: usize) {
         if self.is_over {
             return;

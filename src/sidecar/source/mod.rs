@@ -71,6 +71,11 @@ pub(crate) trait Source: Send {
         None
     }
 
+    /// Whether the first read may continue a line whose beginning an earlier sidecar has written.
+    fn is_within_line(&self) -> bool {
+        false
+    }
+
     /// Reports that this many bytes before the boundary or end just read may begin a secret.
     fn boundary(&mut self, _open: usize) {}
 

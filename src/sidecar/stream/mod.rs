@@ -133,6 +133,7 @@ impl Stream {
         if let Some(before) = source.begun() {
             self.engine.resume(before);
         }
+        self.at_line_start = !source.is_within_line();
         let ended = loop {
             tokio::select! {
                 biased;
@@ -447,7 +448,8 @@ impl Out<'_> {
         is_last: bool,
     ) -> Result<(), Broken> {
         let mut gathered = RedactedBuf::default();
-        let batch = Batch::new(pieces, &mut gathered, is_last && self.context.waits_for == WaitsFor::Whole);
+        let is_whole = is_last && self.context.waits_for == WaitsFor::Whole;
+        let batch = Batch::new(pieces, &mut gathered, is_whole).within_line(!*self.at_line_start);
         let (metrics, start) = (&self.context.metrics, Instant::now());
         match self.context.sink.write(&batch).await.map_err(Broken::Sink)? {
             WriteOutcome::Written => metrics.finish(input_len),

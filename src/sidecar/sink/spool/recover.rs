@@ -16,7 +16,7 @@ const ASIDE_LEN: u64 = 16;
 /// A piece as stored in the file.
 pub(super) struct Frame {
     pub(super) piece: Vec<u8>,
-    pub(super) is_whole: bool,
+    pub(super) flags: u8,
     pub(super) number: u64,
 }
 
@@ -166,7 +166,7 @@ impl<S: Store> Spool<S> {
             return Ok(None);
         }
         let number;
-        let (len, hash, is_whole) = match self.layout {
+        let (len, hash, flags) = match self.layout {
             Layout::First => {
                 number = [0; 8];
                 (&bytes[skip..][..4], &bytes[skip + 4..][..4], bytes[20])
@@ -178,16 +178,16 @@ impl<S: Store> Spool<S> {
             }
         };
         let len = u64::from(u32::from_le_bytes(len.try_into().expect("it has 4 bytes")));
-        if len > PIECE_LEN_MAX || at + frame_len + len > end || is_whole > 1 {
+        if len > PIECE_LEN_MAX || at + frame_len + len > end || flags & !self.layout.flags() != 0 {
             return Ok(None);
         }
         let mut piece = vec![0; len as usize];
         if !read(&self.file, &mut piece, at + frame_len)? {
             return Ok(None);
         }
-        let mut found = self.hash(&number, &[is_whole]);
+        let mut found = self.hash(&number, &[flags]);
         found.update(&piece);
-        let frame = Frame { piece, is_whole: is_whole == 1, number: u64::from_le_bytes(number) };
+        let frame = Frame { piece, flags, number: u64::from_le_bytes(number) };
         Ok((found.finalize().to_le_bytes() == hash).then_some(frame))
     }
 

@@ -42,8 +42,8 @@ fn waiting_pieces_are_written_in_order() {
     let mut gathered = RedactedBuf::default();
     let batch = Batch::new(["a", "bc"].into_iter().map(piece), &mut gathered, true);
     assert!(spool.append(&batch, 2).unwrap());
-    let First { piece, is_whole, written } = spool.first().unwrap().unwrap();
-    assert_eq!((piece.content().bytes(), is_whole, written), (&b"c"[..], true, 0));
+    let First { piece, is_whole, is_within_line, written } = spool.first().unwrap().unwrap();
+    assert_eq!((piece.content().bytes(), is_whole, is_within_line, written), (&b"c"[..], true, true, 0));
 }
 
 #[test]
@@ -118,6 +118,27 @@ fn a_restart_goes_on_where_the_one_before_was() {
     assert_eq!(all(&mut spool).concat(), "23456789");
     drop(spool);
     assert!(open(&path, 10_000).unwrap().is_empty());
+}
+
+#[test]
+fn a44_a_piece_within_a_line_is_known_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spool");
+    for (text, written, is_within, wanted) in [
+        ("one\n", 0, false, false),
+        ("one\n", 0, true, true),
+        ("one\ntwo\n", 2, false, true),
+        ("one\ntwo\n", 4, true, false),
+    ] {
+        let mut spool = open(&path, 1000).unwrap();
+        let mut gathered = RedactedBuf::default();
+        let batch = Batch::new(std::iter::once(piece(text)), &mut gathered, false).within_line(is_within);
+        assert!(spool.append(&batch, written).unwrap());
+        drop(spool);
+        let mut spool = open(&path, 1000).unwrap();
+        assert_eq!(spool.first().unwrap().map(|first| first.is_within_line), Some(wanted));
+        assert_eq!(take(&mut spool).as_deref(), Some(&text[written as usize..]));
+    }
 }
 
 /// A spool file of these pieces, the first `given` of them written.

@@ -139,6 +139,11 @@ impl Part {
         Ok(fstat(&*self.file)?.st_size as u64 == self.offset)
     }
 
+    /// Whether the next bytes continue a line.
+    pub(super) fn is_within_line(&self) -> bool {
+        self.recent.last().is_some_and(|&last| last != b'\n')
+    }
+
     /// The time since the last write.
     pub(super) fn silence(&self) -> Duration {
         self.written.elapsed()

@@ -410,6 +410,10 @@ impl Source for Followed {
         self.begun.map(|open| usize::try_from(open).unwrap_or(usize::MAX))
     }
 
+    fn is_within_line(&self) -> bool {
+        self.part.is_within_line()
+    }
+
     fn leave(&mut self, open: usize) {
         self.left = Some(open as u64);
     }
