@@ -121,8 +121,13 @@ fn blocked_for(time: Duration) {
             })
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(500));
-    let (start, read) = (Instant::now(), sidecar.status()["streams"][0]["bytes_in"].clone());
+    let mut read = serde_json::Value::Null;
+    until("nothing is read any more", || {
+        std::thread::sleep(Duration::from_millis(500));
+        let before = std::mem::replace(&mut read, sidecar.status()["streams"][0]["bytes_in"].clone());
+        read == before
+    });
+    let start = Instant::now();
     loop {
         assert!(writers.iter().all(|writer| !writer.is_finished()), "somebody was not kept waiting");
         assert!(sidecar.resident_kib() < before + (16 << 10), "it keeps what it cannot write");

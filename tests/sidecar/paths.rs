@@ -4,7 +4,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::program::{self, run, run_within};
@@ -143,32 +144,36 @@ fn a03_a_start_opens_no_file_to_all() {
     set_mode(&victim, 0o600);
     let config = place
         .streams(&["name: log, source: { unix_datagram: DIR/theirs/log, mode: \"0666\" }, sink: { file: DIR/out }"]);
-    let (theirs, stop) = (place.path("theirs"), std::sync::atomic::AtomicBool::new(false));
+    let (theirs, stop) = (place.path("theirs"), AtomicBool::new(false));
+    let exchanged = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let attacker = scope.spawn(|| {
-            let mut exchanged = 0;
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stop.load(Relaxed) {
                 let (log, moved) = (theirs.join("log"), theirs.join("moved"));
                 if !log.is_symlink() && fs::rename(&log, &moved).is_ok() {
                     symlink("../own/victim", &log).expect("it was just free");
-                    exchanged += 1;
+                    exchanged.fetch_add(1, Relaxed);
                     std::thread::sleep(Duration::from_millis(1));
                     let _ = fs::remove_file(&log);
                     let _ = fs::remove_file(&moved);
                 }
             }
-            exchanged
         });
         for _ in 0..10 {
+            let before = exchanged.load(Relaxed);
             let mut child =
                 program::hushlog(["sidecar", "--quiet", "--config"]).arg(&config).spawn().expect("it starts");
+            // It ends by itself if it meets the link.
+            let has_ended = |child: &mut Child| child.try_wait().expect("it is ours").is_some();
+            until("it is attacked", || exchanged.load(Relaxed) > before || has_ended(&mut child));
             std::thread::sleep(Duration::from_millis(100));
             let _ = child.kill();
             child.wait().expect("it is ours");
             assert_eq!(mode(&victim), 0o600);
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(attacker.join().expect("it does not panic") > 0, "nothing was attacked");
+        stop.store(true, Relaxed);
+        attacker.join().expect("it does not panic");
+        assert!(exchanged.load(Relaxed) > 0, "nothing was attacked");
     });
     assert_eq!(mode(&victim), 0o600);
 }

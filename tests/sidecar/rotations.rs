@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::program::HUSHLOG;
 use crate::program::session::needs;
-use crate::sidecar::{MASK, Place, Sidecar, VALUE};
+use crate::sidecar::{MASK, Place, Sidecar, VALUE, until};
 
 fn append(sidecar: &Sidecar, text: &str) -> File {
     let mut file = OpenOptions::new().append(true).create(true).open(sidecar.path("logs/a.log")).expect("it is there");
@@ -42,8 +42,10 @@ fn cut(files: &str, rest: &str, text: impl Fn(&str, &str) -> (String, String), m
     for at in [1, 4, 8, 9, VALUE.len() - 1] {
         for rotate in [rename, copytruncate] {
             let (before, after) = text(&VALUE[..at], &VALUE[at..]);
+            let read = || sidecar.status()["streams"][0]["bytes_in"].as_u64().expect("a number");
+            let wanted_read = read() + before.len() as u64;
             append(&sidecar, &before);
-            std::thread::sleep(Duration::from_millis(30));
+            until("the beginning was read", || read() >= wanted_read);
             rotate(&sidecar);
             append(&sidecar, &after);
             wanted += masked;
