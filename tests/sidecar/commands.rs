@@ -36,7 +36,9 @@ fn credential_files_of_the_sidecar_are_watched() {
     fs::create_dir(&home).unwrap();
     fs::write(home.join(".vault-token"), "zulu-kite-4471\n").unwrap();
     let config = place.configure(&format!("secrets: {{ credential_files: true }}\ncontrol: DIR/control\n{STREAM}"));
-    let mut sidecar = place.start_as(&config, |command| drop(command.env("HOME", &home)));
+    let mut sidecar = place.start_as(&config, |command| {
+        command.env("HOME", &home);
+    });
     sidecar.send("app", "zulu-kite-4471\n");
     sidecar.file_is("out", "[REDACTED:.vault-token]\n");
     fs::write(home.join(".vault-token"), "hawk-moon-9931\n").unwrap();

@@ -40,9 +40,9 @@ pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
     if value.contains(&b' ') {
         return;
     }
-    let fields = value.iter().enumerate().filter(|(at, byte)| **byte == b':' && !is_escaped(value, *at));
+    let mut fields = value.iter().enumerate().filter(|(at, byte)| **byte == b':' && !is_escaped(value, *at));
     if fields.clone().count() == PGPASS_COLONS
-        && let Some((last, _)) = fields.last()
+        && let Some((last, _)) = fields.next_back()
     {
         parts.secret(Form::Credential, &value[last + 1..]);
     } else if !name.is_empty() {

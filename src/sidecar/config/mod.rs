@@ -11,7 +11,7 @@ mod value;
 pub use plan::{OnAway, Outlet, Plan, ScrubPlan, SinkPlan, SourcePlan, Spool, StreamPlan, Way};
 pub use read::{CONFIG_LEN_MAX, ConfigError};
 pub use schema::schema;
-pub use section::{Config, Confine, Guard, Options, Scrub, Secrets, Sink, Source, Stream};
+pub use section::{Config, Confine, Guard, Options, Scrub, SecretCommand, Secrets, Sink, Source, Stream};
 pub use value::{Away, Format, Mode, ReadFrom, ReleaseAt, Size};
 
 impl Config {

@@ -268,7 +268,7 @@ impl<S: Store> Spool<S> {
             return Ok(false);
         }
         let within = if batch.begins_line(written) { 0 } else { WITHIN_LINE };
-        let flags = [(u8::from(batch.is_whole()) * WHOLE | within) & self.layout.flags()];
+        let flags = [((u8::from(batch.is_whole()) * WHOLE) | within) & self.layout.flags()];
         let number = self.number.to_le_bytes();
         let mut hash = self.hash(&number, &flags);
         slices.iter().for_each(|slice| hash.update(slice));

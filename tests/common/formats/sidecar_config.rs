@@ -206,7 +206,10 @@ macro_rules! sections {
 
 sections! {
     Config { secrets, options, streams, scrub, guard, control, metrics, state, environment, confine, drain_seconds }
-    Secrets { env, dotenv, secret_files, commands, credential_files, registry, identity, member, trust, session, allow_empty }
+    Secrets {
+        env, dotenv, secret_files, commands, credential_files, registry, identity, member, trust, session, allow_empty,
+        only, except, all
+    }
     SecretCommand { command, every_seconds }
     Options { mask, mask_char, min_length, encodings, keep_partial }
     Stream { name, source, sink, release, line_max, format }

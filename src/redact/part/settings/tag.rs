@@ -78,11 +78,7 @@ impl<'t> Settings<'t> {
     fn tag(&mut self, tag: &'t [u8], base: usize, listed: &mut Option<&'t [u8]>) {
         let inner = tag[1..].strip_suffix(b">").unwrap_or(&tag[1..]);
         match inner.first() {
-            Some(b'/') => {
-                if self.frames.len() > base {
-                    self.close();
-                }
-            }
+            Some(b'/') if self.frames.len() > base => self.close(),
             Some(first) if first.is_ascii_alphabetic() => {
                 let (inner, is_empty) = inner.strip_suffix(b"/").map_or((inner, false), |inner| (inner, true));
                 let len = inner.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
