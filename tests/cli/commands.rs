@@ -93,9 +93,9 @@ fn run_sets_what_a_command_prints_by_name() {
     let desk = Desk::new();
     fs::write(desk.path("print"), "echo '{\"DB_PW\": \"zulu-kite-4471\", \"a.b\": \"other-value\"}'").unwrap();
     let args = ["run", "--quiet", "--secret-command", "sh print", "--secret-command", "echo hawk-moon-9931"];
-    let child = ["--", "sh", "-c", "echo $DB_PW; env | grep -c '^a.b=other'; echo $ECHO"];
+    let child = ["--", "sh", "-c", "echo $DB_PW; echo $ECHO"];
     let ran = desk.ran(&[&args[..], &child].concat(), "").ends(0);
-    assert_eq!(ran.out(), "[REDACTED:DB_PW]\n1\n[REDACTED:echo]\n");
+    assert_eq!(ran.out(), "[REDACTED:DB_PW]\n[REDACTED:echo]\n");
 }
 
 #[test]

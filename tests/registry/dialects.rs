@@ -164,6 +164,10 @@ fn exported_dotenv_files_are_read_back() {
                 let read = of_dialect(*dialect, &text).remove(name);
                 assert_eq!(read.as_ref(), Some(&value), "{format:?} by {dialect:?}");
             }
+            // Shorter values are not masked.
+            if trimmed(&value).len() < 4 {
+                continue;
+            }
             let entries = dotenv::parse(&text).entries;
             let is_masked = |entry: &dotenv::Entry| {
                 let read = entry.value.as_deref().unwrap_or_default();

@@ -262,7 +262,8 @@ fn fits(value: &Value, schema: &Value) -> Result<(), String> {
 
 /// A configuration with every key.
 const ALL: &str = r#"{
-    "secrets": { "env": ["PROD_*"], "dotenv": ["/a/.env"], "secret_files": ["/run/secrets"], "registry": "/r.yaml",
+    "secrets": { "env": ["PROD_*"], "dotenv": ["/a/.env"], "secret_files": ["/run/secrets"],
+        "commands": [{ "command": "pass show db", "every_seconds": 60 }], "credential_files": true, "registry": "/r.yaml",
         "identity": "/i.txt", "member": "vm", "trust": ["MCow"], "session": true, "allow_empty": false },
     "options": { "mask": "***", "min_length": 8, "encodings": true, "keep_partial": false },
     "streams": [
