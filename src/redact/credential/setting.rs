@@ -20,7 +20,8 @@ const NUMBER_LEN_MAX: usize = 5;
 
 /// Whether a value cannot be a secret, and its name does not say that it is a credential.
 pub(crate) fn is_setting(name: &[u8], value: &[u8]) -> bool {
-    if name::names_credential(name) {
+    // An item of a list of values has a number for its name.
+    if name::names_credential(name) || !name.iter().any(u8::is_ascii_alphabetic) {
         return false;
     }
     // Some programs read a value with its quotes.
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn the_name_of_a_credential_decides() {
         assert!(!is_setting(b"DB_PASSWORD", b"production"));
-        assert!(!is_setting(b"api_key", b"8080"));
+        assert!(!is_setting(b"api_key", b"8080") && !is_setting(b"0", b"orders-api"));
         assert!(is_setting(b"TOKEN_URL", b"https://auth.example.test/token"));
     }
 }
