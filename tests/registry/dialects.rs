@@ -171,7 +171,7 @@ fn exported_dotenv_files_are_read_back() {
             let entries = dotenv::parse(&text).entries;
             let is_masked = |entry: &dotenv::Entry| {
                 let read = entry.value.as_deref().unwrap_or_default();
-                entry.is_masked && (read == value || trimmed(&value) == read || read.trim_ascii().is_empty())
+                entry.is_masked && (trimmed(&value) == trimmed(read) || read.trim_ascii().is_empty())
             };
             assert!(entries.iter().any(is_masked), "{format:?}: {value:?}");
         }
