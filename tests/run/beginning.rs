@@ -61,10 +61,10 @@ fn without_a_source_the_well_known_variables_are_masked() {
 
 #[test]
 fn an_injected_variable_overrides_ours_and_the_last_one_wins() {
-    let directory = directory("A=first-value\nA=second-value\n");
+    let directory = directory("A=first-4471-value\nA=second-4471-value\n");
     let mut command = hushlog(["run", "--dotenv", ".env", "--", "sh", "-c", "echo ${#A}; echo $A"]);
     let ran = run(with_path(&mut command).current_dir(&directory).env("A", "ours"), b"").ends(0);
-    assert_eq!(ran.out(), "12\n[REDACTED:A]\n");
+    assert_eq!(ran.out(), "17\n[REDACTED:A]\n");
 }
 
 /// The user has chosen both the program and the file.

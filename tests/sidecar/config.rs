@@ -264,7 +264,8 @@ fn fits(value: &Value, schema: &Value) -> Result<(), String> {
 const ALL: &str = r#"{
     "secrets": { "env": ["PROD_*"], "dotenv": ["/a/.env"], "secret_files": ["/run/secrets"],
         "commands": [{ "command": "pass show db", "every_seconds": 60 }], "credential_files": true, "registry": "/r.yaml",
-        "identity": "/i.txt", "member": "vm", "trust": ["MCow"], "session": true, "allow_empty": false },
+        "identity": "/i.txt", "member": "vm", "trust": ["MCow"], "session": true, "allow_empty": false,
+        "only": ["PROD_*"], "except": ["PROD_MODE"], "all": true },
     "options": { "mask": "***", "min_length": 8, "encodings": true, "keep_partial": false },
     "streams": [
         { "name": "a", "source": { "stdin": true }, "sink": { "stdout": true }, "release": "exact", "line_max": "64K", "format": "plain" },
