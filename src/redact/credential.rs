@@ -1,7 +1,6 @@
 //! Recognizes credentials, by the name that they have or by their looks.
 
 pub(crate) mod name;
-#[cfg_attr(not(feature = "registry"), allow(dead_code, reason = "only the sources ask"))]
 pub(crate) mod setting;
 
 /// The minimum number of digits of a credential: `pin: 8844` is masked as part of its value only.

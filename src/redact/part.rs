@@ -84,6 +84,7 @@ impl Parts<'_> {
         if line::are_several(value) {
             if is_settings {
                 line::pem_blocks(value, self);
+                credential::lines(value, self);
             } else {
                 line::identifying(value, self);
             }
@@ -91,6 +92,7 @@ impl Parts<'_> {
             line::joined(value, self);
             if is_labelled {
                 credential::within(value, self);
+                credential::array(value, self);
             }
         }
         encoded::decode(value, self);

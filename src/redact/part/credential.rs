@@ -4,6 +4,7 @@
 use super::Parts;
 use crate::redact::credential::may_be_credential;
 use crate::redact::credential::name::{Meaning, meaning};
+use crate::redact::credential::setting::is_setting;
 use crate::redact::encoding::Form;
 use crate::redact::ordinary::is_ordinary;
 use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
@@ -20,10 +21,9 @@ pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
     if at_host(value, parts) {
         return;
     }
-    if is_list(value) {
-        value.split(|byte| matches!(byte, b',' | b';' | b'|')).for_each(|item| {
-            parts.secret(Form::Credential, item.trim_ascii());
-        });
+    if let Some(separator) = separator(value) {
+        let items = value.split(|byte| *byte == separator);
+        items.for_each(|item| parts.secret(Form::Credential, item.trim_ascii()));
         return;
     }
     let Some(colon) = memchr::memchr(b':', value) else { return };
@@ -66,17 +66,56 @@ fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
-/// Whether a value is a list of credentials: each item is long, without blanks, and mixes letters
-/// and digits, which a comma in a password hardly separates.
-fn is_list(value: &[u8]) -> bool {
-    let Some(at) = value.iter().position(|byte| matches!(byte, b',' | b';' | b'|')) else { return false };
-    let separator = value[at];
-    value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(|item| {
-        item.len() >= UNGUESSABLE_LEN_MIN
-            && item.iter().all(|byte| byte.is_ascii_graphic() && !b"=,;|".contains(byte))
-            && item.iter().any(u8::is_ascii_digit)
-            && item.iter().any(u8::is_ascii_alphabetic)
-    })
+/// The separator of a value that is a list of credentials.
+fn separator(value: &[u8]) -> Option<u8> {
+    let is_separator = |byte: &&u8| matches!(byte, b',' | b';' | b'|');
+    let separator = *value.iter().find(is_separator).or_else(|| value.iter().find(|byte| **byte == b' '))?;
+    value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(is_item).then_some(separator)
+}
+
+/// Whether a text may be one of a list of credentials: it is long, without blanks, and mixes letters
+/// and digits. A separator in a password is hardly between two such texts.
+fn is_item(item: &[u8]) -> bool {
+    item.len() >= UNGUESSABLE_LEN_MIN
+        && item.iter().all(|byte| byte.is_ascii_graphic() && !b"=,;|".contains(byte))
+        && item.iter().any(u8::is_ascii_digit)
+        && item.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Emits the items of `["X1", "X2"]`.
+pub(super) fn array(value: &[u8], parts: &mut Parts<'_>) {
+    let Some(inner) = value.strip_prefix(b"[").and_then(|value| value.strip_suffix(b"]")) else { return };
+    let items = || {
+        inner.split(|byte| *byte == b',').map(|item| {
+            let item = item.trim_ascii();
+            item.strip_prefix(b"\"").and_then(|item| item.strip_suffix(b"\"")).unwrap_or(item)
+        })
+    };
+    let is_plain = |item: &[u8]| is_item(item) && !item.iter().any(|byte| b"\"\\{}[]".contains(byte));
+    if items().all(is_plain) {
+        items().for_each(|item| parts.secret(Form::Credential, item));
+    }
+}
+
+/// Emits the credentials of lines `user:X`, as in a htpasswd file, if all lines are such.
+pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
+    let lines = || {
+        value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty() && line[0] != b'#')
+    };
+    let pair = |line: &[u8]| {
+        let colon = memchr::memchr(b':', line)?;
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._@-".contains(byte);
+        let is_user = colon > 0 && line[..colon].iter().all(is_name) && meaning(&line[..colon]) == Meaning::Other;
+        (is_user && !line.contains(&b' ')).then_some(colon)
+    };
+    if lines().all(|line| pair(line).is_some()) {
+        for line in lines() {
+            let credential = &line[pair(line).unwrap_or_default() + 1..];
+            if !is_setting(b"user", credential) {
+                parts.secret(Form::Credential, credential);
+            }
+        }
+    }
 }
 
 /// `user/password@host`, as in connect strings of Oracle, and `user:password@host`. Returns whether

@@ -23,6 +23,26 @@ const FRAMES_MAX: usize = 64;
 /// text.
 const UNCLOSED_MAX: u32 = 4;
 
+/// Keys for the name of a setting, and keys for its value beside that.
+const NAMES: &[&[u8]] = &[
+    b"name",
+    b"key",
+    b"variable",
+    b"var",
+    b"property",
+    b"field",
+    b"header",
+    b"setting",
+    b"label",
+    b"id",
+    b"parameterkey",
+];
+const VALUES: &[&[u8]] =
+    &[b"value", b"val", b"content", b"default", b"stringvalue", b"plaintext", b"newvalue", b"parametervalue"];
+/// Keys that are true beside a value that is a secret, and types of such values.
+const MARKS: &[&[u8]] = &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret"];
+const SECRET_TYPES: &[&[u8]] = &[b"securestring", b"concealed", b"secret", b"password"];
+
 /// A value of the settings.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf<'t> {
@@ -178,14 +198,14 @@ impl<'t> Settings<'t> {
             Meaning::Description | Meaning::Place => false,
         };
         let index = self.leaves.len();
-        if is_one_of(key, &[b"name", b"key", b"variable", b"var", b"property", b"field", b"header", b"setting"]) {
+        if is_one_of(key, NAMES) {
             frame.name.get_or_insert(index);
         }
-        if is_one_of(key, &[b"value", b"val", b"content", b"default", b"stringvalue", b"plaintext", b"newvalue"]) {
+        if is_one_of(key, VALUES) {
             frame.value.get_or_insert(index);
         }
-        frame.is_marked |= is_one_of(key, &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret"])
-            && written.text.eq_ignore_ascii_case(b"true");
+        frame.is_marked |= is_one_of(key, MARKS) && written.text.eq_ignore_ascii_case(b"true")
+            || is_one_of(key, &[b"type"]) && is_one_of(written.text, SECRET_TYPES);
         if key.is_empty() && matches!(frame.edge, Edge::Bracket(_)) {
             frame.items += 1;
             // `define('PASSWORD', 'x')`, `("password", "x")`.

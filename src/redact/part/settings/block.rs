@@ -81,7 +81,14 @@ impl<'t> Settings<'t> {
 
     /// Reads a line without its indentation: a key and a value, or words.
     fn entry(&mut self, content: &'t [u8], start: usize, end: usize, column: usize) -> usize {
-        match key(content) {
+        if let Some(password) = pgpass(content) {
+            self.leaf(b"password", Written::bare(password, Style::Word));
+            self.structured += 1;
+            return end + 1;
+        }
+        // The options of a command are no key.
+        let is_command = |name: &[u8]| memchr::memmem::find(name, b" -").is_some();
+        match key(content).filter(|found| !is_command(found.name)) {
             Some(found) => {
                 self.structured += usize::from(found.is_plausible(content.len()));
                 self.unstructured += usize::from(!found.is_plausible(content.len()));
@@ -256,6 +263,17 @@ fn is_comment(content: &[u8]) -> bool {
 fn is_opening_tag(content: &[u8]) -> bool {
     matches!(content, [b'<', first, ..] if first.is_ascii_alphabetic() || matches!(first, b'?' | b'!'))
         && content.contains(&b'>')
+}
+
+/// The password in `host:port:database:user:password`.
+fn pgpass(content: &[u8]) -> Option<&[u8]> {
+    let is_separator = |(at, byte): &(usize, &u8)| **byte == b':' && (*at == 0 || content[at - 1] != b'\\');
+    let mut colons = content.iter().enumerate().filter(is_separator).map(|(at, _)| at);
+    let (first, second) = (colons.next()?, colons.next()?);
+    let port = &content[first + 1..second];
+    let last = colons.nth(1)?;
+    let is_port = port == b"*" || !port.is_empty() && port.iter().all(u8::is_ascii_digit);
+    (is_port && colons.next().is_none() && !content.contains(&b' ')).then(|| &content[last + 1..])
 }
 
 /// Whether a line may be a key and a value with a blank between them: two words, of which the first

@@ -148,7 +148,10 @@ impl<'t> Settings<'t> {
             let is_scheme = SCHEMES.iter().any(|scheme| before.eq_ignore_ascii_case(scheme))
                 && word.len() >= SCHEME_TOKEN_LEN_MIN
                 && word.iter().all(|byte| byte.is_ascii_graphic());
-            if is_scheme {
+            if let Some(password) = password_of_option(&content[..first], before, word).filter(|_| !is_quoted) {
+                self.leaf(b"password", Written::bare(password, Style::Word));
+                found = true;
+            } else if is_scheme {
                 self.leaf(b"token", written);
                 found = true;
             } else if names_credential(before) && (is_quoted || is_option || is_netrc) {
@@ -174,6 +177,21 @@ impl<'t> Settings<'t> {
         let (written, len) = Written::quoted(text)?;
         // A quote within a word is a part of it.
         text.get(len).is_none_or(|after| !after.is_ascii_alphanumeric()).then_some((written, len))
+    }
+}
+
+/// The password in `-u user:password`, `mysql -ppassword` and `sshpass -p password`.
+fn password_of_option<'t>(program: &[u8], before: &[u8], word: &'t [u8]) -> Option<&'t [u8]> {
+    if matches!(before, b"-u" | b"-U" | b"--user" | b"--proxy-user") {
+        let colon = memchr::memchr(b':', word)?;
+        return Some(&word[colon + 1..]);
+    }
+    let program = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let is_joined = matches!(program, b"mysql" | b"mysqldump" | b"mysqladmin" | b"mariadb" | b"sshpass");
+    match word {
+        [b'-', b'p', password @ ..] if is_joined && !password.is_empty() => Some(password),
+        _ if program == b"sshpass" && before == b"-p" => Some(word),
+        _ => None,
     }
 }
 
