@@ -45,7 +45,7 @@ pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
         && let Some((last, _)) = fields.next_back()
     {
         parts.secret(Form::Credential, &value[last + 1..]);
-    } else if !name.is_empty() {
+    } else if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(byte)) {
         labelled(name, rest, parts);
     }
 }

@@ -1,8 +1,8 @@
 //! A value that is itself encoded: in base64, hex, percent-encoding, or as a JSON string.
 //!
-//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What
-//! it decodes to is a part only if that is text, or if the value shows its encoding: by a prefix
-//! such as `base64:`, by its padding, or by a `+` or `/`.
+//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What it
+//! decodes to is a part only if that is text, or if the value shows its encoding: by a prefix such
+//! as `base64:`, or by its padding.
 
 use zeroize::Zeroizing;
 
@@ -15,6 +15,8 @@ use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 const BASE64_PREFIXES: [&[u8]; 4] = [b"base64:", b"basic ", b"b64:", b"base64,"];
 /// The shortest encoded value without a prefix, in bytes.
 const ENCODED_LEN_MIN: usize = 8;
+/// The longest value that is decoded, in bytes: what it decodes to may be as long, three times over.
+const ENCODED_LEN_MAX: usize = 256 << 10;
 /// The minimum length of what a value decodes to, if it is not text, in bytes.
 const BINARY_LEN_MIN: usize = 16;
 
@@ -36,6 +38,9 @@ fn emit(plain: &[u8], parts: &mut Parts<'_>) {
 
 /// Emits what a value decodes to.
 pub(super) fn decode(value: &[u8], parts: &mut Parts<'_>) {
+    if value.len() > ENCODED_LEN_MAX {
+        return;
+    }
     decoded(value, |plain| parts.secret(Form::Decoded, plain));
     if memchr::memmem::find(value, b"\\u").is_some() || memchr::memmem::find(value, b"\\\"").is_some() {
         let plain = json_unescaped(value);
@@ -92,7 +97,6 @@ fn base64(text: &[u8], is_certain: bool) -> Option<Zeroizing<Vec<u8>>> {
         if padding > 0 {
             return None;
         }
-        is_marked |= matches!(byte, b'+' | b'/');
         bits = bits << 6 | u32::from(sextet);
         count += 1;
         if count.is_multiple_of(4) {
