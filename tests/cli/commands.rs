@@ -42,7 +42,7 @@ fn a_command_prints_json_lines_or_one_value() {
         ("echo zulu-kite-4471", "[REDACTED:echo]"),
         ("X=1 /usr/bin/printf zulu-kite-4471", "[REDACTED:printf]"),
     ] {
-        let ran = desk.ran(&["--secret-command", command], &format!("a {SECRET} b")).ends(0);
+        let ran = desk.ran(&["--quiet", "--secret-command", command], &format!("a {SECRET} b")).ends(0);
         assert_eq!(ran.out(), format!("a {expected} b"), "{command}");
         assert_eq!(ran.err(), "", "{command}");
     }
