@@ -59,10 +59,17 @@ pub(crate) fn fault(text: &str, form: &Form<'_>, error: &Error) -> Fault {
     shape::fault(&outline, form).unwrap_or_else(|| of_value(&outline, form, error))
 }
 
-/// The place of the end of this text.
+/// The place of the end of this text. CR, LF and both together end a line in YAML, and a byte order
+/// mark takes no column.
 pub(crate) fn end_of(text: &[u8]) -> Place {
-    let line = text.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;
-    let last = text.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let is_end = |(at, byte): &(usize, &u8)| match byte {
+        b'\r' => true,
+        b'\n' => *at == 0 || text[at - 1] != b'\r',
+        _ => false,
+    };
+    let line = text.iter().enumerate().filter(is_end).count() as u64 + 1;
+    let last = text.rsplit(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     Place { line, column: String::from_utf8_lossy(last).chars().count() as u64 + 1 }
 }
 
