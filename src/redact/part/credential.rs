@@ -73,8 +73,8 @@ fn separator(value: &[u8]) -> Option<u8> {
     value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(is_item).then_some(separator)
 }
 
-/// Whether a text may be one of a list of credentials: it is long, without blanks, and mixes letters
-/// and digits. A separator in a password is hardly between two such texts.
+/// Whether a text may be one of a list of credentials: it is long, without blanks, and mixes
+/// letters and digits. A separator in a password is hardly between two such texts.
 fn is_item(item: &[u8]) -> bool {
     item.len() >= UNGUESSABLE_LEN_MIN
         && item.iter().all(|byte| byte.is_ascii_graphic() && !b"=,;|".contains(byte))

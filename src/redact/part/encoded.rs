@@ -1,8 +1,8 @@
 //! A value that is itself encoded: in base64, hex, percent-encoding, or as a JSON string.
 //!
-//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What it
-//! decodes to is a part only if that is text, or if the value shows its encoding: by a prefix such
-//! as `base64:`, or by its padding.
+//! Whether a value is encoded is not certain: every word of letters is base64 of some bytes. What
+//! it decodes to is a part only if that is text, or if the value shows its encoding: by a prefix
+//! such as `base64:`, or by its padding.
 
 use zeroize::Zeroizing;
 
@@ -15,7 +15,8 @@ use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 const BASE64_PREFIXES: [&[u8]; 4] = [b"base64:", b"basic ", b"b64:", b"base64,"];
 /// The shortest encoded value without a prefix, in bytes.
 const ENCODED_LEN_MIN: usize = 8;
-/// The longest value that is decoded, in bytes: what it decodes to may be as long, three times over.
+/// The longest value that is decoded, in bytes: what it decodes to may be as long, three times
+/// over.
 const ENCODED_LEN_MAX: usize = 256 << 10;
 /// The minimum length of what a value decodes to, if it is not text, in bytes.
 const BINARY_LEN_MIN: usize = 16;
