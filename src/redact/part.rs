@@ -174,5 +174,6 @@ impl Parts<'_> {
 /// Whether a value is a URL, and nothing else.
 fn is_url(value: &[u8]) -> bool {
     let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte)).count();
-    scheme > 0 && value[scheme..].starts_with(b"://") && !value.iter().any(|byte| byte.is_ascii_whitespace())
+    let has_blank = value.iter().any(u8::is_ascii_whitespace);
+    scheme > 0 && value[scheme..].starts_with(b"://") && !has_blank
 }

@@ -14,7 +14,8 @@
 //! # std::fs::write(&path, "API_TOKEN=sk-live-4f9QzX\n")?;
 //! let spec = SourceSpec { dotenv: vec![path], ..SourceSpec::default() };
 //! let loaded = spec.load()?;
-//! let set = loaded.into_masked().into_iter().fold(NeedleSet::builder(), |set, secret| set.secret(secret)).build()?;
+//! let secrets = loaded.into_masked().into_iter();
+//! let set = secrets.fold(NeedleSet::builder(), |set, secret| set.secret(secret)).build()?;
 //! let masked = set.redact_cow(b"token: sk-live-4f9QzX");
 //! assert_eq!(masked.as_ref(), b"token: [REDACTED:API_TOKEN]");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -64,7 +64,8 @@ pub(super) fn key(content: &[u8]) -> Option<Key<'_>> {
     let equals = memchr::memchr(b'=', head);
     let before = &head[..equals.unwrap_or(head.len())];
     let is_yaml = |at: &usize| content.get(at + 1).is_none_or(|next| b" \t\"'{[".contains(next));
-    let colons = || memchr::memchr_iter(b':', before).filter(|at| !content[at + 1..].starts_with(b"//"));
+    let is_of_url = |at: &usize| content[at + 1..].starts_with(b"//");
+    let colons = || memchr::memchr_iter(b':', before).filter(|at| !is_of_url(at));
     let at = |at: usize, separator| {
         let name = content[..at].trim_ascii_end();
         let name =
