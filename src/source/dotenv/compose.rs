@@ -15,16 +15,13 @@ use super::{Reading, Value, refers};
 pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
     let mut scanner = Scanner::new(file);
     let mut readings = Vec::new();
-    loop {
-        scanner.take_while(is_space);
-        if scanner.is_at_end() {
-            return readings;
-        }
+    while scanner.next_statement(is_space) {
         match statement(&mut scanner) {
             Some(reading) => readings.extend(reading),
             None => scanner.skip_line(),
         }
     }
+    readings
 }
 
 /// Takes one statement. The inner option is none for a name that is not to be shown.

@@ -13,11 +13,7 @@ use super::{Name, Reading, Value};
 pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
     let mut scanner = Scanner::new(file);
     let mut readings = Vec::new();
-    loop {
-        scanner.take_while(is_space);
-        if scanner.is_at_end() {
-            return readings;
-        }
+    while scanner.next_statement(is_space) {
         let line = &file[scanner.at..scanner.line_end(scanner.at)];
         match memchr(b'=', line).filter(|_| !line.starts_with(b"#")) {
             Some(equals) => {
@@ -31,6 +27,7 @@ pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
             None => scanner.skip_line(),
         }
     }
+    readings
 }
 
 fn name(text: &[u8], at: usize) -> Option<Name<'_>> {

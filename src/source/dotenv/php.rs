@@ -15,11 +15,7 @@ pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
     let mut readings = Vec::new();
     while !scanner.is_at_end() {
         scanner.skip_blanks();
-        let start = scanner.at;
         readings.extend(entry(&mut scanner));
-        if scanner.at == start {
-            scanner.at = start;
-        }
         scanner.skip_line();
     }
     readings

@@ -11,15 +11,12 @@ use super::{Name, Reading, Value, refers};
 pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
     let mut scanner = Scanner::new(file);
     let mut readings = Vec::new();
-    loop {
-        scanner.take_while(is_space);
-        if scanner.is_at_end() {
-            return readings;
-        }
+    while scanner.next_statement(is_space) {
         readings.extend(binding(&mut scanner));
         // Behind the binding, or behind the line in which it failed.
         scanner.take_while(|b| !is_newline(b));
     }
+    readings
 }
 
 fn binding<'a>(scanner: &mut Scanner<'a>) -> Option<Reading<'a>> {

@@ -23,6 +23,12 @@ impl<'a> Scanner<'a> {
         self.at >= self.file.len()
     }
 
+    /// Moves to the next byte that does not stand between statements. Returns whether there is one.
+    pub(super) fn next_statement(&mut self, is_between: impl Fn(u8) -> bool) -> bool {
+        self.take_while(is_between);
+        !self.is_at_end()
+    }
+
     pub(super) fn rest(&self) -> &'a [u8] {
         &self.file[self.at..]
     }

@@ -12,11 +12,7 @@ use super::{Name, Reading, Value};
 pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
     let mut scanner = Scanner::new(file);
     let mut readings = Vec::new();
-    loop {
-        scanner.take_while(is_white);
-        if scanner.is_at_end() {
-            return readings;
-        }
+    while scanner.next_statement(is_white) {
         let start = scanner.at;
         if matches!(scanner.peek(), Some(b'#' | b';')) {
             scanner.skip_line();
@@ -34,6 +30,7 @@ pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
             }
         }
     }
+    readings
 }
 
 fn is_white(byte: u8) -> bool {
