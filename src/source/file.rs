@@ -19,6 +19,9 @@ use crate::sys::input::Input;
 
 /// The most directory levels read below a secret file's directory. A loop of links is deeper.
 const DEPTH_MAX: usize = 16;
+/// The longest file that a variable names, in bytes. The file was guessed, so that a larger one must
+/// not make the set too large.
+const GUESSED_LEN_MAX: usize = 1 << 20;
 
 /// A file of NAME=VALUE lines, as all dialects read it. A file in which none of them finds a
 /// variable, but text, is an error.
@@ -66,7 +69,7 @@ pub(super) fn named_by_variable(path: &Path) -> io::Result<Vec<u8>> {
     if input.kind() != FileType::RegularFile {
         return Err(ErrorKind::InvalidInput.into());
     }
-    read(input).map(without_newlines)
+    read_up_to(input, GUESSED_LEN_MAX).map(without_newlines)
 }
 
 /// Reads a directory as Docker, Kubernetes and systemd lay them out. The path below the directory
@@ -114,8 +117,12 @@ fn entries(directory: &Input) -> io::Result<Vec<OsString>> {
 
 /// Reads a whole file or pipe, up to the size that could ever be masked.
 fn read(input: Input) -> io::Result<Vec<u8>> {
+    read_up_to(input, NEEDLE_BYTES_MAX)
+}
+
+fn read_up_to(input: Input, len_max: usize) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    let limit = NEEDLE_BYTES_MAX as u64 + 1;
+    let limit = len_max as u64 + 1;
     if input.open()?.take(limit).read_to_end(&mut content)? as u64 == limit {
         return Err(ErrorKind::FileTooLarge.into());
     }

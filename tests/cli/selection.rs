@@ -63,6 +63,10 @@ fn a_path_is_no_secret_but_its_file_is() {
     let ran = run(&mut filter(&[], &variables), b"/nowhere/key.json my-7741-boat").ends(0);
     assert_eq!(ran.out(), "/nowhere/key.json [REDACTED:A_TOKEN]");
     ran.says("look like secrets: GOOGLE_APPLICATION_CREDENTIALS");
+    // Neither is one that is no secret by its size.
+    fs::write(dir.path().join("pw"), "x".repeat((1 << 20) + 1)).unwrap();
+    let variables = [("A_TOKEN", "my-7741-boat"), ("POSTGRES_PASSWORD_FILE", path)];
+    run(&mut filter(&[], &variables), b"").ends(0).says("look like secrets: POSTGRES_PASSWORD_FILE");
 }
 
 #[test]
