@@ -1,40 +1,16 @@
 //! `--secret-command`: secrets that a command prints.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::program::{Ran, hushlog, run, script};
+use crate::home::Home;
+use crate::program::{run, script};
 
 const SECRET: &str = "zulu-kite-4471";
 
-struct Desk(tempfile::TempDir);
-
-impl Desk {
-    fn new() -> Desk {
-        Desk(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = hushlog(args);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        command.current_dir(self.0.path()).env("HOME", self.0.path()).env("PATH", path);
-        command
-    }
-
-    fn ran(&self, args: &[&str], input: &str) -> Ran {
-        run(&mut self.command(args), input.as_bytes())
-    }
-}
-
 #[test]
 fn a_command_prints_json_lines_or_one_value() {
-    let desk = Desk::new();
+    let home = Home::new();
     for (command, expected) in [
         (r#"echo '{"db": {"password": "zulu-kite-4471", "on": true}}'"#, "[REDACTED:db.password]"),
         (r#"printf '["other-value", "zulu\\u002dkite-4471"]'"#, "[REDACTED:1]"),
@@ -42,7 +18,7 @@ fn a_command_prints_json_lines_or_one_value() {
         ("echo zulu-kite-4471", "[REDACTED:echo]"),
         ("X=1 /usr/bin/printf zulu-kite-4471", "[REDACTED:printf]"),
     ] {
-        let ran = desk.ran(&["--quiet", "--secret-command", command], &format!("a {SECRET} b")).ends(0);
+        let ran = home.ran(&["--quiet", "--secret-command", command], &format!("a {SECRET} b")).ends(0);
         assert_eq!(ran.out(), format!("a {expected} b"), "{command}");
         assert_eq!(ran.err(), "", "{command}");
     }
@@ -50,17 +26,17 @@ fn a_command_prints_json_lines_or_one_value() {
 
 #[test]
 fn a_command_reads_none_of_the_input() {
-    let desk = Desk::new();
-    let ran = desk.ran(&["--secret-command", "cat; echo zulu-kite-4471"], "first\nsecond\n").ends(0);
+    let home = Home::new();
+    let ran = home.ran(&["--secret-command", "cat; echo zulu-kite-4471"], "first\nsecond\n").ends(0);
     assert_eq!(ran.out(), "first\nsecond\n");
 }
 
 #[test]
 fn a_command_that_fails_is_named_by_its_number() {
-    let desk = Desk::new();
+    let home = Home::new();
     let at = |command: &str| {
         let args = ["--secret-command", "echo zulu-kite-4471", "--secret-command", command];
-        let ran = desk.ran(&args, &format!("a {SECRET}\n")).ends(2);
+        let ran = home.ran(&args, &format!("a {SECRET}\n")).ends(2);
         assert!(ran.stdout.is_empty(), "{command}");
         assert!(!ran.err().contains("hunter2"), "{}", ran.err());
         ran
@@ -74,37 +50,37 @@ fn a_command_that_fails_is_named_by_its_number() {
     // Its own messages pass.
     at("echo no vault >&2; exit 1").says("no vault\n").says("failed with status 1");
     let alone = ["--secret-command", "true", "--allow-empty"];
-    assert_eq!(desk.ran(&alone, "text").ends(0).out(), "text");
+    assert_eq!(home.ran(&alone, "text").ends(0).out(), "text");
 }
 
 #[test]
 #[ignore = "takes the time after which a command is killed"]
 fn a_command_that_does_not_end_is_killed() {
-    let desk = Desk::new();
+    let home = Home::new();
     let start = Instant::now();
     for command in ["echo zulu-kite-4471; exec sleep 100", "exec >&-; exec sleep 100", "sleep 100 & echo a"] {
-        desk.ran(&["--secret-command", command], "").ends(2).says("did not end within 30 seconds");
+        home.ran(&["--secret-command", command], "").ends(2).says("did not end within 30 seconds");
     }
     assert!(start.elapsed() < Duration::from_secs(120));
 }
 
 #[test]
 fn run_sets_what_a_command_prints_by_name() {
-    let desk = Desk::new();
-    fs::write(desk.path("print"), "echo '{\"DB_PW\": \"zulu-kite-4471\", \"a.b\": \"other-value\"}'").unwrap();
+    let home = Home::new();
+    fs::write(home.path("print"), "echo '{\"DB_PW\": \"zulu-kite-4471\", \"a.b\": \"other-value\"}'").unwrap();
     let args = ["run", "--quiet", "--secret-command", "sh print", "--secret-command", "echo hawk-moon-9931"];
     let child = ["--", "sh", "-c", "echo $DB_PW; echo $ECHO"];
-    let ran = desk.ran(&[&args[..], &child].concat(), "").ends(0);
+    let ran = home.ran(&[&args[..], &child].concat(), "").ends(0);
     assert_eq!(ran.out(), "[REDACTED:DB_PW]\n[REDACTED:echo]\n");
 }
 
 #[test]
 fn scrub_and_check_take_a_command() {
-    let desk = Desk::new();
-    fs::write(desk.path("log"), format!("a {SECRET} b\n")).unwrap();
-    desk.ran(&["scrub", "--secret-command", "echo zulu-kite-4471", "log"], "").ends(0);
-    assert!(!fs::read_to_string(desk.path("log")).unwrap().contains(SECRET));
-    let mut check = desk.command(&["check", "--secret-command", "echo PW=zulu-kite-4471", "PW"]);
+    let home = Home::new();
+    fs::write(home.path("log"), format!("a {SECRET} b\n")).unwrap();
+    home.ran(&["scrub", "--secret-command", "echo zulu-kite-4471", "log"], "").ends(0);
+    assert!(!fs::read_to_string(home.path("log")).unwrap().contains(SECRET));
+    let mut check = home.command(&["check", "--secret-command", "echo PW=zulu-kite-4471", "PW"]);
     run(check.env("PW", SECRET), b"").ends(0);
 }
 

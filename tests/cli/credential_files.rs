@@ -1,40 +1,11 @@
 //! `--credential-files`: the files in which programs keep credentials below a home directory.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
-use crate::program::{Ran, hushlog, run};
+use crate::home::Home;
+use crate::program::run;
 
 const TOKEN: &str = "zulu-kite-4471-moon-ray";
-
-struct Home(tempfile::TempDir);
-
-impl Home {
-    fn new() -> Home {
-        Home(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = hushlog(args);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        command.current_dir(self.0.path()).env("HOME", self.0.path()).env("PATH", path);
-        command
-    }
-
-    fn ran(&self, args: &[&str], input: &str) -> Ran {
-        run(&mut self.command(args), input.as_bytes())
-    }
-}
 
 #[test]
 fn credential_files_are_masked_by_their_paths() {

@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod files;
 mod filter;
+mod home;
 mod inputs;
 mod manual;
 mod messages;
