@@ -19,8 +19,8 @@ use crate::sys::input::Input;
 
 /// The most directory levels read below a secret file's directory. A loop of links is deeper.
 const DEPTH_MAX: usize = 16;
-/// The longest file that a variable names, in bytes. The file was guessed, so that a larger one must
-/// not make the set too large.
+/// The longest file that a variable names, in bytes. The file was guessed, so that a larger one
+/// must not make the set too large.
 const GUESSED_LEN_MAX: usize = 1 << 20;
 
 /// A file of NAME=VALUE lines, as all dialects read it. A file in which none of them finds a
