@@ -281,7 +281,8 @@ fn hang_up_for(time: Duration) {
     assert!(sent as u128 >= time.as_millis() * 9 / 10, "{sent} hang-ups are no storm");
     assert!((1..=15 * time.as_secs() as usize).contains(&reloads), "{reloads} reloads");
     assert!(most - least < 4 << 10, "its memory goes from {least} to {most} KiB");
-    assert!(sidecar.descriptors() <= descriptors + 2);
+    // A reload that still runs holds the configuration and the files of secrets open.
+    until("the descriptors are closed", || sidecar.descriptors() <= descriptors + 2);
     sidecar.stop();
 }
 
