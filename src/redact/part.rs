@@ -24,6 +24,7 @@ use super::credential::looks_random;
 use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, forms, likeliest_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
+use written::Style;
 
 /// The maximum depth of splitting: the lines of a key in a JSON string in a settings line are at
 /// the third level.
@@ -81,7 +82,8 @@ impl Parts<'_> {
     fn of_secret(&mut self, value: &[u8], is_labelled: bool) {
         let value = core(value);
         let is_settings = self.settings(value);
-        if line::are_several(value) {
+        let are_several = line::are_several(value);
+        if are_several {
             if is_settings {
                 line::pem_blocks(value, self);
                 credential::lines(value, self);
@@ -95,12 +97,15 @@ impl Parts<'_> {
                 credential::array(value, self);
             }
         }
-        encoded::decode(value, self);
+        // The escapes of a whole file are those of its values.
+        if !is_settings || !are_several && !matches!(value.first(), Some(b'{' | b'[' | b'<')) {
+            encoded::decode(value, self);
+        }
     }
 
     /// Splits a value that is none, but may have credentials in it.
     fn of_plain(&mut self, value: &[u8]) {
-        if self.level > 0 {
+        if self.level > 0 && !is_sentence(value) {
             let is_whole = self.settings(value);
             if is_whole || line::are_several(value) {
                 line::pem_blocks(value, self);
@@ -133,16 +138,20 @@ impl Parts<'_> {
                 });
             } else if leaf.written.text.len() < value.len() {
                 let mut inner = Parts { depth: self.depth, level: self.level.saturating_sub(1), emit: &mut *self.emit };
-                leaf.written.first_reading(&mut |reading| {
+                leaf.written.likely_readings(&mut |reading| {
                     if looks_random(reading) {
                         inner.secret(form, reading);
                     } else {
                         inner.of_plain(reading);
                     }
+                    if leaf.written.style == Style::Bare {
+                        url::urls(reading, &mut inner);
+                    }
                 });
             }
         }
-        if settings.leaves.is_empty() || !settings.is_settings() {
+        let is_line = !value.contains(&b'\n') && !matches!(value.first(), Some(b'{' | b'[' | b'<'));
+        if is_line || settings.leaves.is_empty() || !settings.is_settings() {
             url::urls(value, self);
         }
         settings.is_settings()
@@ -169,6 +178,16 @@ impl Parts<'_> {
     fn text(&mut self, form: Form, part: &[u8]) {
         (self.emit)(form, part, PartKind::Text);
     }
+}
+
+/// Whether a value of a setting is text with a colon in it, such as `invalid password: try again`,
+/// and no setting: letters and blanks behind the colon, more than one word in all.
+fn is_sentence(value: &[u8]) -> bool {
+    let Some(colon) = memchr::memmem::find(value, b": ") else { return false };
+    let is_prose = |byte: &u8| byte.is_ascii_alphabetic() || b" ,.!?'()-".contains(byte);
+    value[..colon].iter().all(is_prose)
+        && value[colon + 1..].iter().all(is_prose)
+        && value.iter().filter(|byte| **byte == b' ').count() > 1
 }
 
 /// Whether a value is a URL, and nothing else.

@@ -32,6 +32,8 @@ const CONTAINED: &str = "\
     password passwd passwort passphrase passcode kennwort motdepasse contrasena secret token \
     credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata \
     mnemonic";
+/// Ends of longer words that begin as one of these, and mean none: `tokenizer`, `passwordless`.
+const CONTINUED: [&[u8]; 6] = [b"iz", b"isation", b"iser", b"less", b"ariat", b"ary"];
 /// Words that mean a credential at the end of a word: `requirepass`, `masterauth`, `sshkey`.
 const ENDINGS: &str = "pwd pass key keys auth jwt apikeys authorization";
 /// Words that mean a credential by themselves only.
@@ -53,6 +55,7 @@ const DESCRIPTIONS: &str = "\
     issuer kind label len length lifetime limit limits location manager max maxage method min \
     minutes mode name names param parameter path pattern placeholder policy prefix prompt \
     provider ref reference regex required rotation scope scopes seconds size sock socket status \
+    store stores helpers options \
     strategy strength suffix timeout ttl type uri url";
 /// Words before a credential that make the name a limit or a public value.
 const BEFORE: &str = "max min num total public without maximum";
@@ -180,7 +183,8 @@ fn credential(words: &Words, index: usize) -> Option<&[u8]> {
     // The last occurrence in the word decides, as the last word does.
     let contained = CONTAINED.split(' ').filter_map(|stem| {
         let at = word.windows(stem.len()).rposition(|part| part == stem.as_bytes())?;
-        Some(&word[at + stem.len()..])
+        let rest = &word[at + stem.len()..];
+        (!CONTINUED.iter().any(|end| rest.starts_with(end))).then_some(rest)
     });
     let is_whole = is_in(WHOLE, word) || word == b"oauth" && index + 1 == words.count;
     contained
@@ -288,6 +292,10 @@ mod tests {
             "passage",
             "pinned",
             "tokenizer_path",
+            "tokenizer",
+            "tokenization",
+            "passwordless",
+            "secretary",
             "",
             "42",
             "user",

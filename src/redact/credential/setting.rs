@@ -59,6 +59,18 @@ pub(crate) fn is_path(value: &[u8]) -> bool {
         && !value.split(|byte| *byte == b'/').any(looks_random)
 }
 
+/// The first directories of paths.
+const ROOTS: [&[u8]; 17] = [
+    b".", b"..", b"~", b"etc", b"var", b"run", b"home", b"root", b"usr", b"opt", b"srv", b"mnt", b"tmp", b"data",
+    b"app", b"secrets", b"dev",
+];
+
+/// A path that a credential hardly is: below a usual directory, without capitals.
+pub(crate) fn is_usual_path(value: &[u8]) -> bool {
+    let first = value.strip_prefix(b"/").unwrap_or(value).split(|byte| *byte == b'/').next().unwrap_or_default();
+    is_path(value) && ROOTS.contains(&first) && !value.iter().any(u8::is_ascii_uppercase)
+}
+
 /// A URL without user, query or random-looking segments.
 fn is_url(value: &[u8]) -> bool {
     let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-".contains(byte)).count();

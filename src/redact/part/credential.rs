@@ -9,6 +9,8 @@ use crate::redact::encoding::Form;
 use crate::redact::ordinary::is_ordinary;
 use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 
+/// The most digits of a port.
+const PORT_LEN_MAX: usize = 5;
 /// The number of colons in a line of a pgpass file: `host:port:database:user:password`.
 const PGPASS_COLONS: usize = 4;
 
@@ -18,14 +20,15 @@ pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
     if is_collection || value.contains(&b'\n') || memchr::memmem::find(value, b"://").is_some() {
         return;
     }
-    if at_host(value, parts) {
-        return;
-    }
-    if let Some(separator) = separator(value) {
+    let is_at_host = at_host(value, parts);
+    if !is_at_host && let Some(separator) = separator(value) {
         let items = value.split(|byte| *byte == separator);
         items.for_each(|item| parts.secret(Form::Credential, item.trim_ascii()));
+    }
+    if is_at_host && value.starts_with(b"jdbc:") {
         return;
     }
+    // `user:X` is read as such, too: X may have any character.
     let Some(colon) = memchr::memchr(b':', value) else { return };
     let (name, rest) = (&value[..colon], &value[colon + 1..]);
     if let Some(blank) = rest.strip_prefix(b" ") {
@@ -37,15 +40,13 @@ pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
         }
         return;
     }
-    if value.contains(&b' ') {
-        return;
-    }
     let mut fields = value.iter().enumerate().filter(|(at, byte)| **byte == b':' && !is_escaped(value, *at));
     if fields.clone().count() == PGPASS_COLONS
         && let Some((last, _)) = fields.next_back()
     {
         parts.secret(Form::Credential, &value[last + 1..]);
-    } else if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(byte)) {
+    }
+    if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(byte)) {
         labelled(name, rest, parts);
     }
 }
@@ -56,9 +57,11 @@ fn is_escaped(value: &[u8], at: usize) -> bool {
 
 /// A credential behind a name that may have any meaning but that of a description.
 fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
-    let is_number = credential.iter().all(|byte| byte.is_ascii_digit() || b".:".contains(byte));
+    // A port, an address, a time.
+    let is_number = credential.iter().all(|byte| byte.is_ascii_digit() || b".:".contains(byte))
+        && (credential.len() <= PORT_LEN_MAX || !credential.iter().all(u8::is_ascii_digit));
     if meaning(name) != Meaning::Description
-        && may_be_credential(name, credential)
+        && may_be_credential(b"", credential)
         && !is_number
         && !is_ordinary(credential)
     {

@@ -9,6 +9,7 @@
 //! The leaves are slices of the text. Cost: linear in its length.
 
 use super::super::credential::name::{Meaning, meaning, names_credential, names_pair};
+use super::super::credential::setting::{is_setting, is_usual_path};
 use super::super::credential::{looks_random, may_be_credential};
 use super::written::Written;
 
@@ -87,6 +88,8 @@ struct Frame<'t> {
     /// Whether an entry such as `"sensitive": true` stands beside the value.
     is_marked: bool,
     items: usize,
+    /// Whether it is a `<dict>` of a property list, whatever its key.
+    is_dict: bool,
 }
 
 /// What ends a frame.
@@ -175,13 +178,13 @@ impl<'t> Settings<'t> {
     /// Joins a name and its value, if they stand side by side.
     fn pair(&mut self, frame: &Frame<'t>) {
         let Some(value) = frame.value else { return };
-        let name = frame.name.map(|index| self.leaves[index].written.text);
+        let name = frame.name.map(|index| self.leaves[index].written.likely_text());
         if let Some(index) = frame.name {
             self.leaves[index].is_credential = false;
         }
         let leaf = &mut self.leaves[value];
         leaf.is_credential |= (name.is_some_and(names_credential) || frame.is_marked)
-            && may_be_credential(name.unwrap_or_default(), leaf.written.text);
+            && may_be_credential(name.unwrap_or_default(), leaf.written.likely_text());
     }
 
     /// A value, and the key directly before it.
@@ -192,7 +195,7 @@ impl<'t> Settings<'t> {
         let Some(frame) = self.frames.last_mut() else { return };
         let own = meaning(key);
         let is_named = match own {
-            Meaning::Credential | Meaning::Collection => true,
+            Meaning::Credential | Meaning::Collection => !is_reference(frame, key, written.text),
             Meaning::Neutral => matches!(frame.meaning, Meaning::Credential | Meaning::Collection),
             Meaning::Other => frame.meaning == Meaning::Collection,
             Meaning::Description | Meaning::Place => false,
@@ -215,16 +218,40 @@ impl<'t> Settings<'t> {
                 _ => (frame.name, frame.value) = (None, None),
             }
         }
-        let is_credential = is_named && may_be_credential(key, written.text) || looks_random(written.text);
+        let value = written.likely_text();
+        let is_named = is_named && may_be_credential(key, value) && !is_usual_path(value);
+        let is_credential = is_named || looks_random(written.text);
         let is_base64 = self.is_kubernetes_secret && frame.key == b"data";
         self.leaves.push(Leaf { written, is_credential, is_pair: names_pair(key), is_base64 });
+    }
+
+    /// Whether the value of this key may be a credential, by the key or by what is around it.
+    fn may_name_credential(&self, key: &[u8]) -> bool {
+        let is_inside = |frame: &Frame<'_>| matches!(frame.meaning, Meaning::Credential | Meaning::Collection);
+        names_credential(key) || is_one_of(key, VALUES) || self.frames.last().is_some_and(is_inside)
+    }
+
+    /// A text between values.
+    fn loose(&mut self, written: Written<'t>) {
+        let is_credential = looks_random(written.text);
+        self.leaves.push(Leaf { written, is_credential, is_pair: false, is_base64: false });
     }
 }
 
 impl<'t> Frame<'t> {
     fn new(key: &'t [u8], meaning: Meaning, edge: Edge) -> Frame<'t> {
-        Frame { key, meaning, edge, name: None, value: None, is_marked: false, items: 0 }
+        Frame { key, meaning, edge, name: None, value: None, is_marked: false, items: 0, is_dict: false }
     }
+}
+
+/// Whether a value behind `key` is the name of an entry, and no credential: `secretKeyRef: {name:
+/// orders, key: db-password}`, `tolerations: [{key: node-role}]`.
+fn is_reference(frame: &Frame<'_>, key: &[u8], value: &[u8]) -> bool {
+    let is_separator = |byte: &u8| b"._-/".contains(byte);
+    let is_name = || value.iter().all(|byte| byte.is_ascii_alphabetic() || is_separator(byte));
+    let has_words = || names_credential(value) || value.iter().any(is_separator);
+    key.eq_ignore_ascii_case(b"key")
+        && (frame.meaning == Meaning::Description || is_setting(b"name", value) || is_name() && has_words())
 }
 
 fn is_one_of(key: &[u8], words: &[&[u8]]) -> bool {

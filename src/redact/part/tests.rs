@@ -1,5 +1,7 @@
 //! The parts of values, without their forms.
 
+mod generated;
+
 use std::collections::BTreeSet;
 
 use super::{PartKind, each};
@@ -205,6 +207,42 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("password: >-\n  kx-5512-lamp\nmode: fast\n", &["kx-5512-lamp"]),
     ("password: !!str kx-5512-lamp\nmode: &m fast\n", &["kx-5512-lamp"]),
     ("github.com:\n    user: robot\n    oauth_token: gho-kx-5512-lamp\n    git_protocol: ssh\n", &["gho-kx-5512-lamp"]),
+    ("https://robot:kx-5512-lamp@git.test\nhttps://other:my-7741-boat@git.test\n", &["kx-5512-lamp", "my-7741-boat"]),
+    ("machine a.test login robot password kx=5512:lamp\n", &["kx=5512:lamp"]),
+    ("requirepass kx=5512\nmaxmemory 100mb\n", &["kx=5512"]),
+    ("db.password:kx\\=5512\\:lamp\ndb.mode=fast\n", &["kx=5512:lamp", "kx\\=5512\\:lamp"]),
+    ("*:*:*:robot:kx\\:5512\n*:*:*:other:my-7741-boat\n", &["kx:5512", "kx\\:5512", "my-7741-boat"]),
+    ("export A_TOKEN='kx'\\''5512'\nexport MODE=fast\n", &["kx'5512", "kx'''5512", "kx'\\''5512", "kx'\\'5512"]),
+    (
+        "tokens:\n- a3gtNTUxMi1sYW1wLWZyb2c=  # old\n- |\n  kx=5512\n",
+        &["a3gtNTUxMi1sYW1wLWZyb2c=", "kx-5512-lamp-frog", "kx=5512"],
+    ),
+    (
+        "{tokens: [kx(5512;lamp, my-7741=boat], url: [http://a.test/b, c], pin: 123456}",
+        &["kx(5512;lamp", "my-7741=boat", "123456"],
+    ),
+    ("env:\n- name: API_KEY\n  value: kx=5512 lamp\n- name: MODE # of the token\n  value: fast\n", &["kx=5512 lamp"]),
+    (
+        "<?php\nreturn array(\n 'passwords' => array(\n  'kx-5512-lamp',\n  'my-7741-boat',\n ),\n 'use_password' => true,\n);\n",
+        &["kx-5512-lamp", "my-7741-boat"],
+    ),
+    (
+        "<plist><dict><key>db</key><dict><key>password</key><string>kx-5512-lamp</string></dict></dict></plist>",
+        &["kx-5512-lamp"],
+    ),
+    (
+        r#"{"auth":"cm9ib3Q6a3hANTUxMixsYW1w","credsStore":"secretservice"}"#,
+        &["cm9ib3Q6a3hANTUxMixsYW1w", "kx@5512,lamp"],
+    ),
+    (
+        r#"{"password":"kx\"5512","help":"password: at least eight letters","keyTab":"/etc/app/client.keytab"}"#,
+        &["kx\"5512", "kx\\\"5512"],
+    ),
+    ("secretKeyRef:\n  name: orders\n  key: db-password\ntolerations:\n- key: node-role.kubernetes.io/master\n", &[]),
+    (
+        "app --user robot --db-password kx-5512-lamp --api-key=my-7741-boat --url http://a:zz-1188@b\n",
+        &["kx-5512-lamp", "my-7741-boat", "zz-1188"],
+    ),
     ("password=${DB_PASSWORD}\nsecret={{ vault.secret }}\n", &[]),
     (
         r#"{"auths":{"https://index.docker.io/v1/":{"auth":"cm9ib3Q6a3gtNTUxMi1sYW1w"}}}"#,

@@ -4,6 +4,7 @@
 //! line, or at a comment, or before a comma. The kind of the file is not known, so that all of
 //! these are readings.
 
+use memchr::memmem;
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
@@ -16,6 +17,9 @@ pub(super) struct Written<'t> {
     pub text: &'t [u8],
     pub style: Style,
 }
+
+/// A single quote within single quotes, as shells have it.
+const SHELL_QUOTE: &[u8] = b"'\\''";
 
 /// The way in which a value is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,11 +43,20 @@ impl<'t> Written<'t> {
     /// escaped quote does not end it.
     pub(super) fn quoted(text: &'t [u8]) -> Option<(Written<'t>, usize)> {
         let &quote @ (b'"' | b'\'' | b'`') = text.first()? else { return None };
+        // Three quotes, as in TOML.
+        let triple = [quote; 3];
+        if text.starts_with(&triple)
+            && let Some(len) = memmem::find(&text[3..], &triple)
+        {
+            return Some((Written { text: &text[3..3 + len], style: Style::Quoted(quote) }, len + 6));
+        }
         let mut at = 1;
         loop {
             let found = at + memchr::memchr2(quote, b'\\', &text[at..])?;
             match text[found] {
                 b'\\' => at = found + 2,
+                // `'it'\''s'`, as in shells.
+                _ if text[found..].starts_with(SHELL_QUOTE) => at = found + SHELL_QUOTE.len(),
                 // An empty value is no doubled quote.
                 _ if text.get(found + 1) == Some(&quote) && (found > 1 || text.get(found + 2) == Some(&quote)) => {
                     at = found + 2;
@@ -61,8 +74,19 @@ impl<'t> Written<'t> {
         Written { text: text.trim_ascii(), style }
     }
 
-    /// Calls `take` with the likeliest reading.
-    pub(super) fn first_reading(&self, take: &mut dyn FnMut(&[u8])) {
+    /// The text without a comment or a separator behind it.
+    pub(super) fn likely_text(&self) -> &'t [u8] {
+        if self.style == Style::Bare { without_end(without_comment(self.text)) } else { self.text }
+    }
+
+    /// Calls `take` with the likeliest reading; without quotes, also with that without backslashes.
+    pub(super) fn likely_readings(&self, take: &mut dyn FnMut(&[u8])) {
+        if matches!(self.style, Style::Bare | Style::Word) {
+            let text = self.likely_text();
+            take(text);
+            emit_unescaped(text, take);
+            return;
+        }
         let mut is_first = true;
         self.readings(&mut |reading| {
             if std::mem::take(&mut is_first) {
@@ -78,9 +102,15 @@ impl<'t> Written<'t> {
             Style::Bare => {
                 emit(text);
                 let without = without_comment(text);
-                [without, without_end(without)].into_iter().filter(|less| less.len() < text.len()).for_each(emit);
+                for less in [without, without_end(without)].into_iter().filter(|less| less.len() < text.len()) {
+                    emit(less);
+                }
+                emit_unescaped(text, emit);
             }
-            Style::Word => emit(text),
+            Style::Word => {
+                emit(text);
+                emit_unescaped(text, emit);
+            }
             Style::Quoted(quote @ (b'"' | b'`')) => {
                 let json = json_unescaped(text);
                 emit(&json);
@@ -92,6 +122,9 @@ impl<'t> Written<'t> {
                 emit(&doubled);
                 emit_other(&undone(text, b'\\', quote), &doubled, emit);
                 emit_other(text, &doubled, emit);
+                if memmem::find(text, SHELL_QUOTE).is_some() {
+                    emit(&without_shell_quotes(text));
+                }
             }
             Style::Braced => emit(&undone(text, b'}', b'}')),
             Style::Query => {
@@ -109,6 +142,36 @@ impl<'t> Written<'t> {
             }
         }
     }
+}
+
+/// Emits a text without quotes as properties and pgpass files mean it: a backslash makes the next
+/// character a part of the value.
+fn emit_unescaped(text: &[u8], emit: &mut dyn FnMut(&[u8])) {
+    if !text.contains(&b'\\') {
+        return;
+    }
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let escapes = byte == b'\\' && after.first().is_some_and(|next| !next.is_ascii_alphanumeric());
+        plain.push(if escapes { after[0] } else { byte });
+        rest = &after[usize::from(escapes)..];
+    }
+    emit(&json_unescaped(&plain));
+    emit_other(&plain, text, emit);
+}
+
+/// A text in single quotes, with `'\''` turned into the quote that it means.
+fn without_shell_quotes(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some(at) = memmem::find(rest, SHELL_QUOTE) {
+        plain.extend_from_slice(&rest[..at]);
+        plain.push(b'\'');
+        rest = &rest[at + SHELL_QUOTE.len()..];
+    }
+    plain.extend_from_slice(rest);
+    plain
 }
 
 fn emit_other(text: &[u8], first: &[u8], emit: &mut dyn FnMut(&[u8])) {

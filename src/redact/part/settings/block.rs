@@ -1,9 +1,10 @@
 //! Reads lines: `key: value` with indented maps and lists, `key = value` with sections, `key
 //! value`, blocks in braces, block scalars and here-documents.
 
-use super::line::{Key, key};
+use super::line::{is_credential_before, is_netrc, key};
 use super::{Edge, Settings};
 use crate::redact::credential::name::names_credential;
+use crate::redact::part::is_url;
 use crate::redact::part::written::{Style, Written};
 
 /// The first bytes of comments.
@@ -71,10 +72,16 @@ impl<'t> Settings<'t> {
             return end + 1;
         }
         let start = at + line.len() - content.len();
-        if column > indent && !matches!(key(content), Some(Key { separator: b':' | b'=', .. })) {
-            // An entry of a list.
-            self.structured += 1;
-            return self.value(b"", start, end, column);
+        if column > indent {
+            let found = key(content).filter(|key| key.is_plausible(content));
+            if found.is_none() {
+                // An entry of a list. Its lines are indented more than its dash.
+                self.structured += 1;
+                return self.value(b"", start, end, column.saturating_sub(2));
+            }
+            if found.is_some_and(|key| !content.get(key.value).is_some_and(u8::is_ascii_whitespace)) {
+                self.leaf(b"", Written::bare(content, Style::Bare));
+            }
         }
         self.entry(content, start, end, column)
     }
@@ -86,17 +93,36 @@ impl<'t> Settings<'t> {
             self.structured += 1;
             return end + 1;
         }
+        if is_netrc(content) {
+            self.words(content);
+            self.directives += 1;
+            return end + 1;
+        }
+        if is_url(content) {
+            self.leaf(b"", Written::bare(content, Style::Word));
+            self.structured += 1;
+            return end + 1;
+        }
         // The options of a command are no key.
         let is_command = |name: &[u8]| memchr::memmem::find(name, b" -").is_some();
         match key(content).filter(|found| !is_command(found.name)) {
             Some(found) => {
-                self.structured += usize::from(found.is_plausible(content.len()));
-                self.unstructured += usize::from(!found.is_plausible(content.len()));
+                self.structured += usize::from(found.is_plausible(content));
+                self.unstructured += usize::from(!found.is_plausible(content));
                 // `db.password:x=y`: what ends the key is not certain.
                 if let Some((name, value)) = found.other {
                     self.leaf(name, Written::bare(value, Style::Bare));
                 }
-                if self.list(found.name, content) {
+                if is_credential_before(content, &found) && self.words(content) {
+                    self.directives += 1;
+                }
+                // The whole value of a credential may look like a list.
+                if self.may_name_credential(found.name) {
+                    let after = self.value(found.name, start + found.value, end, column);
+                    self.list(content);
+                    return after;
+                }
+                if self.list(content) {
                     return end + 1;
                 }
                 self.value(found.name, start + found.value, end, column)
@@ -112,7 +138,7 @@ impl<'t> Settings<'t> {
                     return if flow.is_structured { line_end(self.text, flow.end) + 1 } else { end + 1 };
                 } else if self.words(content) {
                     self.directives += 1;
-                } else if self.list(b"", content) {
+                } else if self.list(content) {
                     self.structured += 1;
                 } else if is_directive(content) {
                     self.likely_directives += 1;
@@ -168,6 +194,15 @@ impl<'t> Settings<'t> {
                     self.leaf(key, Written::bare(value, Style::Bare));
                 }
                 if flow.is_structured || flow.is_matched && flow.end <= end {
+                    return line_end(text, flow.end) + 1;
+                }
+                self.unclosed += u32::from(flow.end > end);
+            }
+            [.., b'(' | b'[' | b'{'] if is_named_bracket(value) && self.may_flow() => {
+                self.open(key, Edge::Indent(2 * column));
+                let flow = self.flow(at);
+                self.close();
+                if flow.is_structured {
                     return line_end(text, flow.end) + 1;
                 }
                 self.unclosed += u32::from(flow.end > end);
@@ -286,6 +321,11 @@ fn is_directive(content: &[u8]) -> bool {
         && content.get(len).is_some_and(u8::is_ascii_whitespace)
         && !value.is_empty()
         && !value.iter().any(u8::is_ascii_whitespace)
+}
+
+/// Whether a value is `array(`, or the like.
+fn is_named_bracket(value: &[u8]) -> bool {
+    value[..value.len() - 1].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.: ".contains(byte))
 }
 
 /// The offset of the bracket in `define('password', ...)`.

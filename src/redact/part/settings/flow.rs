@@ -34,8 +34,7 @@ impl<'t> Settings<'t> {
         while let Some(&byte) = text.get(at) {
             match byte {
                 b'{' | b'[' | b'(' => {
-                    let name = key.take().or(word.take().map(|word| word.written.text)).unwrap_or_default();
-                    self.open(name, Edge::Bracket(byte));
+                    self.open_bracket(byte, key.take(), word.take(), depth == 0);
                     depth += 1;
                     at += 1;
                 }
@@ -76,7 +75,7 @@ impl<'t> Settings<'t> {
                     None => unclosed[usize::from(byte)] = true,
                 },
                 _ => {
-                    let len = bare_len(&text[at..], key.is_some());
+                    let len = bare_len(&text[at..], key.is_some(), self.is_in_list());
                     if word.is_some() {
                         self.flush(&mut key, &mut word);
                     }
@@ -91,6 +90,19 @@ impl<'t> Settings<'t> {
         Flow { end: at, is_matched: false, is_structured: false }
     }
 
+    /// Opens what is between brackets, named by the key or the word before it.
+    fn open_bracket(&mut self, bracket: u8, key: Option<&'t [u8]>, word: Option<Word<'t>>, is_first: bool) {
+        let before = word.map(|word| word.written.text);
+        // `array(` of PHP, and a word before all brackets.
+        let is_array = before.is_some_and(|word| is_first || word == b"array");
+        let name = key.or(before.filter(|_| !is_array)).or_else(|| self.first_argument());
+        self.open(name.unwrap_or_default(), Edge::Bracket(bracket));
+        if let Some(frame) = self.frames.last_mut().filter(|_| is_array) {
+            // Its items are no arguments.
+            frame.items = 2;
+        }
+    }
+
     fn flush(&mut self, key: &mut Option<&'t [u8]>, word: &mut Option<Word<'t>>) {
         let key = key.take();
         if let Some(Word { written, is_bare }) = word.take() {
@@ -100,6 +112,12 @@ impl<'t> Settings<'t> {
                 self.leaf(key.unwrap_or_default(), written);
             }
         }
+    }
+
+    /// The first one of two arguments: `define('PASSWORDS', ['a', 'b'])`.
+    fn first_argument(&self) -> Option<&'t [u8]> {
+        let frame = self.frames.last().filter(|frame| frame.edge == Edge::Bracket(b'(') && frame.items == 1)?;
+        frame.name.map(|index| self.leaves[index].written.text)
     }
 
     fn is_in_list(&self) -> bool {
@@ -112,12 +130,16 @@ fn is_comment(text: &[u8]) -> bool {
     text.starts_with(b"# ") || text.starts_with(b"//")
 }
 
-/// The length of a word without quotes, at least 1. A value may contain what ends a key.
-fn bare_len(text: &[u8], is_value: bool) -> usize {
+/// The length of a word without quotes, at least 1. A value, and an item of a list, may contain
+/// what ends a key.
+fn bare_len(text: &[u8], is_value: bool, is_item: bool) -> usize {
+    let is_blank = |at: usize| text.get(at + 1).is_some_and(u8::is_ascii_whitespace);
     let ends = |at: usize| match text[at] {
         b',' | b'{' | b'}' | b'[' | b']' | b'\n' => true,
-        b')' | b'(' | b'"' | b'\'' | b'=' | b';' => !is_value,
-        b':' => !is_value || text.get(at + 1).is_some_and(u8::is_ascii_whitespace),
+        b'(' if is_value => text[..at] == *b"array",
+        b')' | b'(' | b'"' | b'\'' | b';' => !is_value && !is_item,
+        b'=' => !is_value && (!is_item || is_blank(at) || text.get(at + 1) == Some(&b'>')),
+        b':' => !is_value && !is_item || is_blank(at),
         _ => false,
     };
     (1..text.len()).find(|at| ends(*at)).unwrap_or(text.len()).max(1)

@@ -3,6 +3,7 @@
 
 use super::Settings;
 use crate::redact::credential::name::names_credential;
+use crate::redact::part::is_sentence;
 use crate::redact::part::written::{Style, Written};
 
 /// The longest key, in bytes.
@@ -44,9 +45,11 @@ pub(super) struct Key<'t> {
 
 impl Key<'_> {
     /// Whether the line is one of a settings file, rather than text with a separator in it.
-    pub(super) fn is_plausible(&self, line_len: usize) -> bool {
+    pub(super) fn is_plausible(&self, line: &[u8]) -> bool {
         let words = self.name.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
-        let is_padding = self.separator == b'=' && self.value == line_len && self.name.len() >= BASE64_LEN_MIN;
+        // `AAAA= # a comment`.
+        let is_empty = matches!(line[self.value..].trim_ascii_start(), [] | [b'#', ..]);
+        let is_padding = self.separator == b'=' && is_empty && self.name.len() >= BASE64_LEN_MIN;
         words <= KEY_WORDS_MAX && self.name.iter().any(u8::is_ascii_alphabetic) && !is_padding
     }
 }
@@ -73,20 +76,17 @@ pub(super) fn key(content: &[u8]) -> Option<Key<'_>> {
         let value = at + 1 + usize::from(separator == b'=' && content.get(at + 1) == Some(&b'>'));
         is_key(name).then_some(Key { name, value, separator, other: None })
     };
-    if let Some(found) = colons().find(is_yaml).and_then(|colon| at(colon, b':')) {
-        return Some(found);
-    }
     let colon = colons().next();
-    match equals {
-        Some(equals) => {
-            let mut found = at(equals, b'=')?;
-            found.other = colon
-                .filter(|colon| is_key(&content[..*colon]))
-                .map(|colon| (&content[..colon], &content[colon + 1..]));
-            Some(found)
-        }
-        None => at(colon?, b':'),
+    if let Some(found) = colons().find(is_yaml).and_then(|colon| at(colon, b':')) {
+        // `name:a sentence: with a colon`.
+        let first = colon.and_then(|colon| at(colon, b':'));
+        let first = first.filter(|first| !names_credential(first.name) && is_sentence(&content[first.value..]));
+        return first.or(Some(found));
     }
+    let Some(mut found) = equals.and_then(|equals| at(equals, b'=')) else { return at(colon?, b':') };
+    found.other =
+        colon.filter(|colon| is_key(&content[..*colon])).map(|colon| (&content[..colon], &content[colon + 1..]));
+    Some(found)
 }
 
 /// Whether a text can be a key.
@@ -97,9 +97,8 @@ fn is_key(name: &[u8]) -> bool {
 }
 
 impl<'t> Settings<'t> {
-    /// Reads pairs that are separated by `;`, `&`, `,` or blanks. Returns whether there are any
-    /// separators; `name` is the key of the line.
-    pub(super) fn list(&mut self, name: &'t [u8], content: &'t [u8]) -> bool {
+    /// Reads pairs that are separated by `;`, `&`, `,` or blanks. Returns whether there are any.
+    pub(super) fn list(&mut self, content: &'t [u8]) -> bool {
         let Some(separator) = [b';', b'&', b',', b' '].into_iter().find(|separator| is_list(content, *separator))
         else {
             return false;
@@ -113,17 +112,10 @@ impl<'t> Settings<'t> {
                     let value = segment[found.value..].trim_ascii();
                     self.leaf(found.name.trim_ascii(), value_of(value, separator));
                 }
-                None if !segment.is_empty() => self.leaf(b"", value_of(segment, separator)),
+                None if !segment.is_empty() => self.loose(value_of(segment, separator)),
                 None => {}
             }
         });
-        // A value with a comma may be the whole value of the line's key.
-        if separator == b','
-            && names_credential(name)
-            && let Some(found) = key(content)
-        {
-            self.leaf(name, Written::bare(&content[found.value..], Style::Bare));
-        }
         true
     }
 
@@ -160,6 +152,11 @@ impl<'t> Settings<'t> {
                 found = true;
             } else if is_quoted {
                 self.leaf(b"", written);
+            } else if let Some(pair) = pair(word) {
+                self.leaf(pair.name, value_of(&word[pair.value..], b' '));
+                found |= names_credential(pair.name);
+            } else if memchr::memmem::find(word, b"://").is_some() {
+                self.leaf(b"", written);
             }
             before = if is_quoted { b"" } else { word };
             rest = rest[len..].trim_ascii_start();
@@ -179,6 +176,21 @@ impl<'t> Settings<'t> {
         // A quote within a word is a part of it.
         text.get(len).is_none_or(|after| !after.is_ascii_alphanumeric()).then_some((written, len))
     }
+}
+
+/// Whether a line is one of a netrc file: a keyword, a blank, and a word.
+pub(super) fn is_netrc(content: &[u8]) -> bool {
+    let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
+    let rest = content[first..].trim_ascii_start();
+    NETRC.contains(&&content[..first]) && !matches!(rest.first(), Some(b'=' | b':'))
+}
+
+/// Whether a line is a name of a credential, a blank, and a value that has the separator in it:
+/// `requirepass a=b`.
+pub(super) fn is_credential_before(content: &[u8], key: &Key<'_>) -> bool {
+    let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
+    let is_joined = content.get(key.value).is_some_and(|after| !after.is_ascii_whitespace());
+    is_joined && first < key.name.len() && names_credential(&content[..first])
 }
 
 /// The password in `-u user:password`, `mysql -ppassword` and `sshpass -p password`.
@@ -239,10 +251,15 @@ fn is_list(content: &[u8], separator: u8) -> bool {
     if separator == b'&' && content[first..].starts_with(b"://") {
         return false;
     }
-    // A flow collection has commas of its own.
-    if separator == b','
+    // A flow collection has separators of its own.
+    if separator != b';'
         && key(content).is_some_and(|key| matches!(content[key.value..].trim_ascii(), [b'{' | b'[', ..]))
     {
+        return false;
+    }
+    // The value of `key: a=b c` is a list by itself.
+    let is_apart = |key: &Key<'_>| content.get(key.value).is_some_and(u8::is_ascii_whitespace);
+    if separator == b' ' && key(content).is_some_and(|key| is_apart(&key) && !key.name.contains(&b' ')) {
         return false;
     }
     let mut count = 0;
@@ -272,10 +289,15 @@ fn is_list(content: &[u8], separator: u8) -> bool {
 fn split<'t>(text: &'t [u8], separator: u8, mut each: impl FnMut(&'t [u8])) {
     let is_separator = |byte: u8| byte == separator || separator == b' ' && byte == b'\t';
     let (mut start, mut at) = (0, 0);
+    // The last byte that is no blank.
+    let mut before = 0;
     // An end that is not found is not searched for again.
     let mut is_closed = true;
     while let Some(&byte) = text.get(at) {
-        let is_value = is_closed && at > 0 && matches!(text[at - 1], b'=' | b':');
+        let is_value = is_closed && b"=:{[(,".contains(&before);
+        if byte != b' ' {
+            before = byte;
+        }
         let value_len = match byte {
             b'"' | b'\'' if is_value => Some(Written::quoted(&text[at..]).map(|(_, len)| len)),
             b'{' if is_value && separator == b';' => Some(braced_len(&text[at..])),

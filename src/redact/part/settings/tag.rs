@@ -53,7 +53,7 @@ impl<'t> Settings<'t> {
             return;
         }
         let Some(frame) = self.frames.pop() else { return };
-        if frame.key == b"key" && self.frames.last().is_some_and(|parent| parent.key == b"dict") {
+        if frame.key == b"key" && self.frames.last().is_some_and(|parent| parent.is_dict) {
             *listed = Some(content);
             self.frames.push(frame);
             return;
@@ -84,6 +84,9 @@ impl<'t> Settings<'t> {
                 let len = inner.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
                 let name = if &inner[..len] == b"key" { b"key" } else { listed.take().unwrap_or(&inner[..len]) };
                 self.open(name, Edge::Tag);
+                if let Some(frame) = self.frames.last_mut().filter(|_| &inner[..len] == b"dict") {
+                    frame.is_dict = true;
+                }
                 self.attributes(&inner[len..]);
                 if is_empty {
                     self.close();
