@@ -16,6 +16,7 @@ mod files;
 mod filter;
 mod home;
 mod inputs;
+mod logs;
 mod manual;
 mod messages;
 mod outputs;

@@ -4,7 +4,8 @@
 //! Masking such a value shreds logs that have it for another reason. A value is taken for a secret
 //! in doubt: of 8 random letters and digits, one in 1,000 passes for a word.
 
-use super::{SWITCHES, looks_random, name};
+use super::name::{self, Meaning};
+use super::{SWITCHES, is_uuid, looks_random};
 use crate::redact::encoding::core;
 use crate::redact::ordinary::is_ordinary;
 use crate::redact::secret::VALUE_LEN_MIN;
@@ -15,6 +16,8 @@ const WORDS_MAX: usize = 3;
 const WORD_LEN_MAX: usize = 20;
 /// The most digits of a number beside words: `eu-north-1`. A random password has more.
 const DIGITS_MAX: usize = 2;
+/// The least fields of a schedule, as in a crontab.
+const FIELDS_MIN: usize = 5;
 /// The most digits of a number by itself.
 const NUMBER_LEN_MAX: usize = 5;
 
@@ -34,6 +37,12 @@ pub(crate) fn is_setting(name: &[u8], value: &[u8]) -> bool {
         || is_url(value)
         || is_host_list(value)
         || are_words(value)
+        || is_list(value)
+        || is_address(value)
+        || is_schedule(value)
+        || are_options(value)
+        || is_pattern(value)
+        || is_uuid(value) && name::meaning(name) == Meaning::Place
 }
 
 /// `8080`, `0.75`, `1.2.3`, `v2.1`, `30s`, `512MiB`, `10.0.0.1`, `50%`.
@@ -127,6 +136,50 @@ fn are_words(value: &[u8]) -> bool {
     words > 0 && words <= WORDS_MAX && groups <= 2 * WORDS_MAX && (capitals == 0 || capitals == words)
 }
 
+/// `new-checkout,fast-search`, `en,de,fra`: words, a few of them, or some with a separator of their
+/// own.
+fn is_list(value: &[u8]) -> bool {
+    let items = || value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let is_joined = |item: &[u8]| item.iter().any(|byte| b"-_.".contains(byte));
+    items().nth(1).is_some()
+        && items().all(|item| are_words(item) || is_number(item))
+        && (items().count() <= WORDS_MAX || items().any(is_joined))
+}
+
+/// `orders@example.test`.
+fn is_address(value: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'@', value) else { return false };
+    let (user, host) = (&value[..at], &value[at + 1..]);
+    are_words(user) && is_host(host) && !host.contains(&b':')
+}
+
+/// `*/15 * * * *`.
+fn is_schedule(value: &[u8]) -> bool {
+    let is_field = |byte: &u8| byte.is_ascii_digit() || b"*/,- ".contains(byte);
+    value.contains(&b'*')
+        && value.iter().all(is_field)
+        && value.split(|byte| *byte == b' ').filter(|field| !field.is_empty()).count() >= FIELDS_MIN
+}
+
+/// `-Xmx512m -XX:+UseG1GC`: options without values.
+fn are_options(value: &[u8]) -> bool {
+    let options = || value.split(|byte| *byte == b' ').filter(|option| !option.is_empty());
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-+:._/".contains(byte);
+    options().nth(1).is_some()
+        && options().all(|option| option[0] == b'-' && option.iter().all(is_plain) && !looks_random(option))
+}
+
+/// `%(asctime)s %(message)s`, `%h %l %t`: two fields and a blank.
+fn is_pattern(value: &[u8]) -> bool {
+    // `50%off` has none.
+    let is_field = |at: &usize| {
+        let (before, after) = (at.checked_sub(1).map(|before| value[before]), value.get(at + 1));
+        !before.is_some_and(|before| before.is_ascii_alphanumeric())
+            && after.is_some_and(|after| after.is_ascii_lowercase() || b"({-".contains(after))
+    };
+    value.contains(&b' ') && memchr::memchr_iter(b'%', value).filter(is_field).count() > 1
+}
+
 /// Whether all letters are of one case, but for the first.
 fn is_one_case(word: &[u8]) -> bool {
     word.iter().skip(1).all(u8::is_ascii_lowercase) || word.iter().all(u8::is_ascii_uppercase)
@@ -170,6 +223,13 @@ mod tests {
             "redis://cache.internal:6379/0",
             "*.example.test",
             "application/json",
+            "new-checkout,fast-search",
+            "read, write",
+            "orders@example.test",
+            "*/15 * * * *",
+            "0 3 * * 1-5",
+            "-Xmx512m -XX:+UseG1GC",
+            "%(asctime)s %(levelname)s %(message)s",
         ] {
             assert!(is_setting(b"X", value.as_bytes()), "{value}");
         }
@@ -203,6 +263,15 @@ mod tests {
             "lamp-FROG",
             "two words",
             "https://hooks.test/a1B2c3D4e5F6g7H8i9J0k1L2",
+            "lamp,frog,boat,tree",
+            "hunter2,prod",
+            "robot:lamp@db.internal",
+            "kx55@lamp",
+            "* * *",
+            "-kx-5512-lamp",
+            "-u -p=lamp",
+            "50%off 20%off",
+            "0d5c1f6e-3b7a-4c2e-9f10-8a6b5c4d3e2f",
         ] {
             assert!(!is_setting(b"X", value.as_bytes()), "{value}");
         }
@@ -213,5 +282,7 @@ mod tests {
         assert!(!is_setting(b"DB_PASSWORD", b"production"));
         assert!(!is_setting(b"api_key", b"8080") && !is_setting(b"0", b"orders-api"));
         assert!(is_setting(b"TOKEN_URL", b"https://auth.example.test/token"));
+        let uuid = b"0d5c1f6e-3b7a-4c2e-9f10-8a6b5c4d3e2f";
+        assert!(is_setting(b"TENANT_ID", uuid) && !is_setting(b"API_KEY", uuid));
     }
 }
