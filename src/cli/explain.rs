@@ -1,7 +1,10 @@
 //! `hushlog explain`: which secrets the sources have, what is searched for because of each, and
-//! what is left. Neither a value nor its length is shown.
+//! what is left; and how often a running sidecar masked each. Neither a value nor its length is
+//! shown.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use hushlog::source::{Loaded, Origin, Sourced};
@@ -10,8 +13,9 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::message::{self, Failure};
+use super::sidecar_status::{count, span};
 use super::source::{self, SourceArgs};
-use super::{masking, stdio};
+use super::{masking, sidecar_client as client, stdio};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -24,6 +28,17 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     json: bool,
 
+    /// Ask the running sidecar how often it masked each secret, and where and when last
+    ///
+    /// With sources, this is added to what is said of their secrets; without, it is said of the
+    /// sidecar's own secrets.
+    #[arg(long)]
+    sidecar: bool,
+
+    /// The control socket of the sidecar [default: /run/hushlog/sidecar.sock]
+    #[arg(long, value_name = "PATH", requires = "sidecar")]
+    socket: Option<PathBuf>,
+
     #[command(flatten)]
     sources: SourceArgs,
 }
@@ -31,24 +46,44 @@ pub(crate) struct ExplainArgs {
 /// What is said about one secret.
 struct Explanation {
     name: String,
-    origin: Origin,
+    /// `None` for a secret of the sidecar.
+    origin: Option<Origin>,
     /// Why its value is not searched for.
     left: Option<&'static str>,
     /// The number of needles of each form.
     needles: BTreeMap<Form, usize>,
     notices: Vec<&'static str>,
+    /// The sidecar's answer about it.
+    masked: Option<Masked>,
 }
 
 /// Explains the named secrets, or all. The status is 1 if there is none of a name.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let loaded = source::load_all(&args.sources.spec()?, true)?;
-    let explained = explain(loaded)?;
+    let spec = args.sources.spec()?;
+    let mut explained = Vec::new();
+    if !args.sidecar || !spec.is_empty() {
+        explained = explain(source::load_all(&spec, true)?)?;
+    }
+    if args.sidecar {
+        let masked = masked(args.socket.as_deref().unwrap_or(Path::new(client::SOCKET)))?;
+        if spec.is_empty() {
+            explained = masked.into_iter().map(Explanation::of_sidecar).collect();
+        } else {
+            for explanation in &mut explained {
+                let found = masked.iter().find(|(name, _)| *name == explanation.name);
+                explanation.masked = Some(found.map_or_else(Masked::default, |(_, masked)| masked.clone()));
+            }
+        }
+    }
     let is_asked = |explanation: &&Explanation| args.names.is_empty() || args.names.contains(&explanation.name);
     let asked: Vec<&Explanation> = explained.iter().filter(is_asked).collect();
     let unknown = (1..).zip(&args.names).filter(|(_, name)| explained.iter().all(|found| found.name != **name));
     let unknown: Vec<String> = unknown
         .map(|(number, name)| message::typed(name).unwrap_or_else(|| format!("name {number}")))
-        .map(|shown| format!("{shown}: no source has this secret"))
+        .map(|shown| {
+            let source = if args.sidecar && spec.is_empty() { "the sidecar does not have" } else { "no source has" };
+            format!("{shown}: {source} this secret")
+        })
         .collect();
     let text = if args.json {
         format!("{:#}\n", Value::from_iter(asked.iter().map(|explanation| explanation.json())))
@@ -76,7 +111,7 @@ fn explain(loaded: Loaded) -> Result<Vec<Explanation>, Failure> {
         };
         // A file may define a name several times.
         if explained.iter().all(|other| other.name != name) {
-            explained.push(Explanation { name, origin: *origin, left, needles: BTreeMap::new(), notices: Vec::new() });
+            explained.push(Explanation { left, ..Explanation::new(name, Some(*origin)) });
         }
     }
     let secrets: Vec<Secret> = loaded.into_masked();
@@ -97,10 +132,22 @@ fn explain(loaded: Loaded) -> Result<Vec<Explanation>, Failure> {
 }
 
 impl Explanation {
+    fn new(name: String, origin: Option<Origin>) -> Explanation {
+        Explanation { name, origin, left: None, needles: BTreeMap::new(), notices: Vec::new(), masked: None }
+    }
+
+    fn of_sidecar((name, masked): (String, Masked)) -> Explanation {
+        Explanation { masked: Some(masked), ..Explanation::new(name, None) }
+    }
+
     fn text(&self) -> String {
+        let Some(origin) = self.origin else {
+            let masked = self.masked.as_ref().map_or_else(String::new, Masked::text);
+            return format!("{}: a secret of the sidecar\n  {masked}\n", self.name);
+        };
         let total: usize = self.needles.values().sum();
         let forms: Vec<String> = self.needles.iter().map(|(form, count)| format!("{} {count}", form.name())).collect();
-        let mut lines = vec![format!("{}: from {}", self.name, of(self.origin))];
+        let mut lines = vec![format!("{}: from {}", self.name, of(origin))];
         match self.left {
             Some(reason) => lines.push(format!("  not masked: {reason}")),
             None if total > 0 => lines.push(format!("  searched for in {total} spellings: {}", forms.join(", "))),
@@ -110,15 +157,67 @@ impl Explanation {
             None => {}
         }
         lines.extend(self.notices.iter().map(|notice| format!("  {notice}")));
+        lines.extend(self.masked.iter().map(|masked| format!("  by the sidecar: {}", masked.text())));
         lines.join("\n") + "\n"
     }
 
     fn json(&self) -> Value {
+        let Some(origin) = self.origin else {
+            return json!({ "name": self.name, "sidecar": self.masked.as_ref().map(Masked::json) });
+        };
         let forms: BTreeMap<&str, usize> = self.needles.iter().map(|(form, count)| (form.name(), *count)).collect();
-        json!({
-            "name": self.name, "source": of(self.origin), "masked": self.left.is_none(), "reason": self.left,
+        let mut explained = json!({
+            "name": self.name, "source": of(origin), "masked": self.left.is_none(), "reason": self.left,
             "forms": forms, "notices": self.notices,
-        })
+        });
+        if let Some(masked) = &self.masked {
+            explained["sidecar"] = masked.json();
+        }
+        explained
+    }
+}
+
+/// What a sidecar did with a secret.
+#[derive(Clone, Default)]
+struct Masked {
+    count: u64,
+    /// The number in each stream.
+    streams: BTreeMap<String, u64>,
+    /// The last stream, and its time in seconds since 1970.
+    last: Option<(String, u64)>,
+}
+
+/// Asks a sidecar about all of its secrets.
+fn masked(socket: &Path) -> Result<Vec<(String, Masked)>, Failure> {
+    let answer = client::masked(socket)?;
+    let secrets = answer["secrets"].as_array().into_iter().flatten();
+    Ok(secrets.filter_map(|secret| Some((secret["name"].as_str()?.to_owned(), Masked::read(secret)))).collect())
+}
+
+impl Masked {
+    fn read(secret: &Value) -> Masked {
+        let streams = secret["streams"].as_object().into_iter().flatten();
+        Masked {
+            count: secret["masked"].as_u64().unwrap_or_default(),
+            streams: streams.map(|(stream, count)| (stream.clone(), count.as_u64().unwrap_or_default())).collect(),
+            last: secret["last_stream"].as_str().map(str::to_owned).zip(secret["last_at"].as_u64()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        match &self.last {
+            Some((stream, at)) => {
+                let ago = span(now.saturating_sub(*at));
+                format!("masked {}, last in the stream {stream}, {ago} ago", count(self.count, "time"))
+            }
+            None => "not masked yet: no stream had it".to_owned(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let (stream, at) = self.last.clone().unzip();
+        json!({ "masked": self.count, "streams": self.streams, "last_stream": stream, "last_at": at })
     }
 }
 

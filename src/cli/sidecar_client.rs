@@ -51,6 +51,11 @@ pub(crate) fn overview(socket: &Path) -> Result<Value, Failure> {
     ask_json(socket, "overview")
 }
 
+/// Returns how often each secret was masked, and where last.
+pub(crate) fn masked(socket: &Path) -> Result<Value, Failure> {
+    ask_json(socket, "masked")
+}
+
 fn ask_json(socket: &Path, request: &str) -> Result<Value, Failure> {
     let answer = ask(socket, request, b"")?;
     let status: Option<Value> = serde_json::from_str(&answer).ok();

@@ -127,12 +127,12 @@ fn number(value: &Value) -> u64 {
 }
 
 /// A number of things: `1 secret`, `2 secrets`.
-fn count(number: u64, thing: &str) -> String {
+pub(super) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A span of time in its largest unit, rounded down.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => count(seconds, "second"),
         60..3_600 => count(seconds / 60, "minute"),

@@ -12,11 +12,12 @@ use hushlog::registry::nearest;
 use super::message::{Failure, typed};
 
 /// Options that need another one. clap's error only has the other one.
-const NEEDS: [(&str, &str); 6] = [
+const NEEDS: [(&str, &str); 7] = [
     ("--init", "--install"),
     ("--mark", "--protocol"),
     ("--service", "--install"),
     ("--socket", "--canary"),
+    ("--socket", "--sidecar"),
     ("--through", "--canary"),
     ("--through", "NAME"),
 ];

@@ -87,7 +87,24 @@ pub(crate) struct StreamMetrics {
     held: AtomicU64,
     spooled: AtomicU64,
     damaged: AtomicU64,
-    regions: Mutex<RegionCounts>,
+    masked: Mutex<Masked>,
+}
+
+/// The masked places of a stream.
+#[derive(Default)]
+struct Masked {
+    regions: RegionCounts,
+    /// The time at which places of a secret were counted last.
+    last: BTreeMap<String, SystemTime>,
+}
+
+/// The masked places of a secret.
+#[derive(Default)]
+pub(crate) struct MaskedSecret {
+    /// Their number, by stream.
+    pub(crate) streams: BTreeMap<String, u64>,
+    /// The last time, and its stream.
+    pub(crate) last: Option<(SystemTime, String)>,
 }
 
 /// Figures of a stream for people.
@@ -149,7 +166,7 @@ impl StreamMetrics {
     pub(crate) fn overview(&self) -> Overview {
         let taken = self.finished.load(Relaxed) + self.dropped.load(Relaxed);
         Overview {
-            masked: lock(&self.regions).values().sum(),
+            masked: lock(&self.masked).regions.values().sum(),
             waiting: self.input.load(Relaxed).saturating_sub(taken) + self.lag.load(Relaxed),
             errors: self.reopened.load(Relaxed) + self.damaged.load(Relaxed),
         }
@@ -161,11 +178,12 @@ impl StreamMetrics {
         if now == *told {
             return;
         }
-        let mut regions = lock(&self.regions);
+        let mut masked = lock(&self.masked);
         for (key, &count) in &now {
             let more = count - told.get(key).copied().unwrap_or_default();
             if more > 0 {
-                *regions.entry(key.clone()).or_default() += more;
+                *masked.regions.entry(key.clone()).or_default() += more;
+                masked.last.insert(key.0.clone(), SystemTime::now());
             }
         }
         *told = now;
@@ -187,6 +205,24 @@ impl Metrics {
         let stream = Arc::new(StreamMetrics::default());
         streams.insert(name.to_owned(), Arc::clone(&stream));
         stream
+    }
+
+    /// The masked places of all secrets of which there were any, by name.
+    pub(crate) fn masked(&self) -> BTreeMap<String, MaskedSecret> {
+        let mut secrets: BTreeMap<String, MaskedSecret> = BTreeMap::new();
+        for (name, stream) in lock(&self.streams).iter() {
+            let masked = lock(&stream.masked);
+            for ((secret, _), count) in &masked.regions {
+                *secrets.entry(secret.clone()).or_default().streams.entry(name.clone()).or_default() += count;
+            }
+            for (secret, &time) in &masked.last {
+                let last = &mut secrets.entry(secret.clone()).or_default().last;
+                if last.as_ref().is_none_or(|(before, _)| *before <= time) {
+                    *last = Some((time, name.clone()));
+                }
+            }
+        }
+        secrets
     }
 
     /// Counts a reload with its duration; `ok` says whether it yielded a new set.
@@ -276,7 +312,7 @@ impl Metrics {
         for (name, streams) in &streams {
             let mut counts: BTreeMap<(String, &str), u64> = BTreeMap::new();
             for stream in streams {
-                for ((secret, form), count) in lock(&stream.regions).iter() {
+                for ((secret, form), count) in lock(&stream.masked).regions.iter() {
                     let secret = names.entry(secret.clone()).or_insert_with(|| shown(secret)).clone();
                     *counts.entry((secret, form.name())).or_default() += count;
                 }

@@ -16,6 +16,7 @@ mod config;
 mod confined;
 mod daemon;
 mod directories;
+mod explain;
 mod follow;
 mod meeting;
 mod messages;

@@ -80,7 +80,7 @@ fn a37_status_answers_and_metrics_show_no_secret_in_a_name() {
         "{status}"
     );
     // The raw answers of the socket, before a client processes them.
-    for request in ["status\n", "overview\n", "canary\n"] {
+    for request in ["status\n", "overview\n", "masked\n", "canary\n"] {
         let mut connection = sidecar.connect("control");
         connection.write_all(request.as_bytes()).expect("it reads");
         let mut answer = String::new();

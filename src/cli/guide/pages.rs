@@ -73,7 +73,7 @@ pub(crate) const PAGES: &[Page] = &[
         &["boot", "sessions", "operating"],
         "report whether secrets are set here and would be masked",
     ),
-    command("explain", &["forms"], &["check", "program"], "explain why a value is masked or not"),
+    command("explain", &["forms"], &["check", "program", "sidecar"], "explain why a value is masked or not"),
     command("export", &[], &["boot", "sessions"], "print the secrets in a format for shells, services and containers"),
     command(
         "sidecar",

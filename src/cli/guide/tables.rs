@@ -101,7 +101,7 @@ pub(crate) const FILES: &[Entry] = &[
     entry("/run/hushlog/environment.sh", INSTALLED, "the same, for shells, which source it"),
     entry("/run/hushlog/environment.fish", INSTALLED, "the same, for fish"),
     entry("/run/hushlog/secrets", INSTALLED, "a file for each exported secret"),
-    entry("/run/hushlog/sidecar.sock", &["check", "sidecar"], "the usual control socket of the sidecar"),
+    entry("/run/hushlog/sidecar.sock", &["check", "explain", "sidecar"], "the usual control socket of the sidecar"),
     entry("/run/hushlog-locks", DAEMONS, "locks of guarded directories"),
     entry("/dev/shm/hushlog-locks", DAEMONS, "the same, on a machine without `/run`"),
     entry("/var/lib/hushlog", &["sidecar"], "the state of the sidecar that its units start"),

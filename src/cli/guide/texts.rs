@@ -134,11 +134,13 @@ pub(crate) const EXPLAIN_END: &str = "Examples:
       list the secrets and the settings of a file, and what is searched for because of each
   hushlog explain DB_URL --env DB_URL
       show which parts and encodings of a value are masked; the value is never shown
+  hushlog explain --sidecar DB_URL
+      show how often the running sidecar masked a secret, and where and when last
 
 Exit status:
   0  the secrets are explained
   1  no source has a secret of this name
-  2  wrong usage, or an unusable source";
+  2  wrong usage, an unusable source, or no sidecar";
 
 /// The end of the help of `check`.
 pub(crate) const CHECK_END: &str = "Examples:

@@ -8,6 +8,7 @@
 //! reload                                                ok 12
 //! status                                                {"version": 1, ...}
 //! overview                                              the same, with more figures of each stream
+//! masked              how often each secret was masked  {"version": 1, "secrets": [...]}
 //! canary [STREAM]     asks whether a dirty line comes out masked      {"streams": {"app": true}}
 //! canary-through STREAM                                 the same, and the masked line goes out by the stream's sink
 //! ```
@@ -101,6 +102,7 @@ enum Asked {
     Reload,
     Status,
     Overview,
+    Masked,
     Canary { stream: Option<String>, through: bool },
 }
 
@@ -122,6 +124,7 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
         ["reload"] => Asked::Reload,
         ["status"] => Asked::Status,
         ["overview"] => Asked::Overview,
+        ["masked"] => Asked::Masked,
         ["canary"] => Asked::Canary { stream: None, through: false },
         ["canary", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: false },
         ["canary-through", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: true },
@@ -177,6 +180,7 @@ async fn obey(asked: Asked, running: &Arc<Running>) -> Said {
     Said::Line(match asked {
         Asked::Status => return Said::Json(running.status()),
         Asked::Overview => return Said::Json(running.overview()),
+        Asked::Masked => return Said::Json(running.masked()),
         Asked::Reload => kept(running, |reply| Request::Reload(Some(reply))).await,
         Asked::Add(secret) => {
             let value = secret.expose().trim_ascii();

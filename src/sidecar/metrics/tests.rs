@@ -27,6 +27,23 @@ fn counts_of_two_connections_add_up() {
 }
 
 #[test]
+fn each_secret_has_its_streams_and_its_last_one() {
+    let metrics = Metrics::new();
+    let (app, web) = (metrics.stream("app"), metrics.stream("web"));
+    let (mut of_app, mut of_web) = (RegionCounts::new(), RegionCounts::new());
+    app.regions(&mut of_app, counts(&[("A", Form::Value, 2), ("A", Form::Hex, 1), ("B", Form::Value, 1)]));
+    web.regions(&mut of_web, counts(&[("A", Form::Value, 4)]));
+    web.regions(&mut of_web, counts(&[("A", Form::Value, 5)]));
+    let masked = metrics.masked();
+    let streams = |secret: &str| masked[secret].streams.clone().into_iter().collect::<Vec<_>>();
+    assert_eq!(streams("A"), [("app".to_owned(), 3), ("web".to_owned(), 5)]);
+    assert_eq!(streams("B"), [("app".to_owned(), 1)]);
+    let last = |secret: &str| masked[secret].last.as_ref().map(|(_, stream)| stream.clone());
+    assert_eq!((last("A").as_deref(), last("B").as_deref()), (Some("web"), Some("app")));
+    assert_eq!(masked.len(), 2);
+}
+
+#[test]
 fn d14_the_held_back_length_reveals_nothing_about_a_guess() {
     let metrics = Metrics::new();
     let stream = metrics.stream("app");

@@ -15,7 +15,7 @@ use crate::redact::message::{Reading, redact};
 use crate::redact::text;
 use crate::sidecar::config::Plan;
 use crate::sidecar::event::EventSink;
-use crate::sidecar::metrics::{Metrics, Overview, Phase};
+use crate::sidecar::metrics::{MaskedSecret, Metrics, Overview, Phase};
 use crate::sidecar::program::Programs;
 use crate::sidecar::secrets::reloader::ReloadHandle;
 use crate::sidecar::sink::{OutputSync, Sink};
@@ -108,6 +108,26 @@ impl Running {
             "streams": streams.collect::<Vec<_>>(),
             "sinks": sinks.collect::<Vec<_>>(),
         })
+    }
+
+    /// Each secret, how often it was masked, and where last. Names, counts and times.
+    pub(crate) fn masked(&self) -> Value {
+        let mut masked = self.metrics.masked();
+        for name in &lock(&self.reloader.status).names {
+            masked.entry(name.clone()).or_default();
+        }
+        let secrets = masked.into_iter().map(|(name, MaskedSecret { streams, last })| {
+            let (at, stream) = last.unzip();
+            let at = at.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|time| time.as_secs());
+            json!({
+                "name": name,
+                "masked": streams.values().sum::<u64>(),
+                "streams": streams,
+                "last_stream": stream,
+                "last_at": at,
+            })
+        });
+        json!({ "version": STATUS_VERSION, "secrets": secrets.collect::<Vec<_>>() })
     }
 
     /// The status, with more figures of each stream: for the table that people read.
