@@ -95,7 +95,8 @@ enum {
     HUSHLOG_EROOM = -10,     /* the buffer is too small */
     HUSHLOG_EINDEX = -11,    /* there is no notice with this number */
     HUSHLOG_EBUG = -12,      /* an error in hushlog itself; its stream returns nothing more */
-    HUSHLOG_EBUSY = -13      /* a callback of hushlog_stream_counts() uses the stream */
+    HUSHLOG_EBUSY = -13,     /* a callback of hushlog_stream_counts() uses the stream */
+    HUSHLOG_EPATTERN = -14   /* a pattern of names is not valid */
 };
 
 /* The kinds of notices about a secret. */
@@ -104,7 +105,8 @@ enum {
     HUSHLOG_TOO_SHORT = 2,     /* the value is shorter than 4 bytes, or than the minimum length: it is NOT masked */
     HUSHLOG_SHORT = 3,         /* the value is shorter than 8 bytes: every occurrence is masked */
     HUSHLOG_ORDINARY_WORD = 4, /* the value is an ordinary word: every occurrence is masked */
-    HUSHLOG_MASK_REPLACED = 5  /* the default mask could be a part of the value: the set has another one */
+    HUSHLOG_MASK_REPLACED = 5, /* the default mask could be a part of the value: the set has another one */
+    HUSHLOG_SETTING = 6        /* the value cannot be a secret: it is NOT masked, see hushlog_builder_all() */
 };
 
 /* The version of the library, as "0.1.0". */
@@ -173,6 +175,33 @@ int hushlog_builder_min_length(hushlog_builder *builder, size_t len);
 int hushlog_builder_exactly(hushlog_builder *builder);
 
 /*
+ * Masks only the secrets whose names match the pattern, or that of another such call. In a pattern,
+ * `*` stands for any text, `?` for any character, and `[...]` for any of a few. It applies to all
+ * secrets of the builder, also to those added before. A name that matches none is no error.
+ *
+ * HUSHLOG_ENULL, HUSHLOG_ETEXT, HUSHLOG_EUSED, HUSHLOG_EPATTERN
+ */
+int hushlog_builder_only(hushlog_builder *builder, const char *names);
+
+/*
+ * Does not mask the secrets whose names match the pattern, even if hushlog_builder_only() names
+ * them.
+ *
+ * HUSHLOG_ENULL, HUSHLOG_ETEXT, HUSHLOG_EUSED, HUSHLOG_EPATTERN
+ */
+int hushlog_builder_except(hushlog_builder *builder, const char *names);
+
+/*
+ * Sets whether values that cannot be secrets are masked, such as a port, `true`, a host, a path or
+ * a word. Default: 1, every added value is a secret. A caller that adds all of its settings sets 0:
+ * such a value is then left, with a notice, unless its own name says that it is a credential, or
+ * hushlog_builder_only() chose it.
+ *
+ * HUSHLOG_ENULL, HUSHLOG_EUSED
+ */
+int hushlog_builder_all(hushlog_builder *builder, int yes);
+
+/*
  * Compiles the set, and wipes the builder's secrets, even on failure. Afterwards only
  * hushlog_builder_failed() and hushlog_builder_free() are useful. If an earlier call with this
  * builder failed, its error is returned again, and nothing is built: a secret might be missing. A
@@ -205,8 +234,9 @@ size_t hushlog_set_needles(const hushlog_set *set);
 size_t hushlog_set_notices(const hushlog_set *set);
 
 /*
- * Notice number `index`, in the order in which secrets were added: returns its kind (HUSHLOG_BLANK
- * and so on), and sets `name` to the secret's name, which is valid as long as the set.
+ * Notice number `index`: returns its kind (HUSHLOG_BLANK and so on), and sets `name` to the secret's
+ * name, which is valid as long as the set. Notices are in the order in which secrets were added,
+ * those about settings first.
  *
  * HUSHLOG_ENULL, HUSHLOG_EINDEX
  */

@@ -37,6 +37,8 @@ pub enum Code {
     Bug = -12,
     /// The stream is used by its own callback.
     Busy = -13,
+    /// A pattern of names is invalid.
+    Pattern = -14,
 }
 
 impl From<BuildError> for Code {
@@ -61,6 +63,9 @@ pub(super) fn of_notice(kind: NoticeKind) -> c_int {
     }
 }
 
+/// The kind of the notice about a value that is left as a setting.
+pub(super) const SETTING: c_int = 6;
+
 /// The text of a code. The first two are for codes outside the list.
 fn text(code: c_int) -> &'static CStr {
     match code {
@@ -70,6 +75,7 @@ fn text(code: c_int) -> &'static CStr {
         3 => c"the value is short; every occurrence is masked",
         4 => c"the value is an ordinary word; every occurrence is masked",
         5 => c"the value shares text with the default mask, so another mask is used",
+        SETTING => c"the value cannot be a secret, and is not masked",
         -1 => c"a required pointer is NULL",
         -2 => c"a size is larger than any object can be",
         -3 => c"a name or a mask is not UTF-8",
@@ -83,6 +89,7 @@ fn text(code: c_int) -> &'static CStr {
         -11 => c"there is no notice with this number",
         -12 => BUG.get().map_or(c"an error in hushlog itself", CString::as_c_str),
         -13 => c"the stream is in use by the function that receives its counts",
+        -14 => c"a pattern of names is not valid",
         ..=0 => c"an unknown error",
         _ => c"an unknown notice",
     }

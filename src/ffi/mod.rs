@@ -16,5 +16,6 @@ mod boundary;
 pub mod builder;
 pub mod code;
 pub mod record;
+mod selection;
 pub mod set;
 pub mod stream;

@@ -20,10 +20,12 @@ struct Shared {
 }
 
 impl Set {
-    pub(super) fn new(needles: NeedleSet) -> Set {
+    /// `left`: the names of the values that are left as settings.
+    pub(super) fn new(needles: NeedleSet, left: Vec<CString>) -> Set {
+        let left = left.into_iter().map(|name| (name, code::SETTING));
         // Names arrived as C strings, so none contains a NUL.
         let notice = |(name, kind): (&str, _)| (CString::new(name).unwrap_or_default(), code::of_notice(kind));
-        let notices = needles.notices().iter().map(|told| notice((&told.name, told.kind))).collect();
+        let notices = left.chain(needles.notices().iter().map(|told| notice((&told.name, told.kind)))).collect();
         Set(Arc::new(Shared { needles: Arc::new(needles), overlay: OnceLock::new(), notices }))
     }
 

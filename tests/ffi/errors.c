@@ -98,12 +98,19 @@ static void builders(void) {
     FAILS(HUSHLOG_ETEXT, hushlog_builder_add(builder, "\xff", "value", 5));
     FAILS(HUSHLOG_ENULL, hushlog_builder_mask(builder, NULL));
     FAILS(HUSHLOG_ETEXT, hushlog_builder_mask(builder, "\xc3\x28"));
+    FAILS(HUSHLOG_ENULL, hushlog_builder_only(builder, NULL));
+    FAILS(HUSHLOG_ETEXT, hushlog_builder_only(builder, "\xff"));
+    FAILS(HUSHLOG_EPATTERN, hushlog_builder_only(builder, "A_[B"));
+    FAILS(HUSHLOG_ENULL, hushlog_builder_except(builder, NULL));
+    FAILS(HUSHLOG_EPATTERN, hushlog_builder_except(builder, "***"));
     CHECK(hushlog_builder_add(NULL, "N", "value", 5) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_mask(NULL, "") == HUSHLOG_ENULL);
     CHECK(hushlog_builder_mask_char(NULL, '*') == HUSHLOG_ENULL);
     CHECK(hushlog_builder_encodings(NULL, 1) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_exactly(NULL) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_min_length(NULL, 1) == HUSHLOG_ENULL);
+    CHECK(hushlog_builder_only(NULL, "*") == HUSHLOG_ENULL && hushlog_builder_except(NULL, "*") == HUSHLOG_ENULL);
+    CHECK(hushlog_builder_all(NULL, 0) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_failed(NULL) == NULL);
     CHECK(hushlog_builder_build(NULL, &set) == HUSHLOG_ENULL && set == NULL);
     CHECK(hushlog_builder_add(builder, "EMPTY", NULL, 0) == 0);
@@ -115,6 +122,39 @@ static void builders(void) {
     CHECK(hushlog_builder_add(builder, "N", "value", 5) == HUSHLOG_EUSED);
     hushlog_builder_free(builder);
     hushlog_builder_free(NULL);
+}
+
+/* A set of three settings, of which the choice masks these. */
+static void chosen(const char *only, const char *except, int all, const char *masked, size_t left) {
+    hushlog_builder *builder = hushlog_builder_new();
+    hushlog_set *set;
+    const char *name;
+    char text[] = "8080 sk-live-4f9QzX blue-team";
+    if (only)
+        CHECK(hushlog_builder_only(builder, only) == 0);
+    CHECK(hushlog_builder_add(builder, "PORT", "8080", 4) == 0);
+    CHECK(hushlog_builder_add(builder, "TOKEN", VALUE, strlen(VALUE)) == 0);
+    CHECK(hushlog_builder_add(builder, "TEAM", "blue-team", 9) == 0);
+    if (except)
+        CHECK(hushlog_builder_except(builder, except) == 0);
+    CHECK(hushlog_builder_mask_char(builder, '*') == 0);
+    CHECK(hushlog_builder_all(builder, all) == 0);
+    CHECK(hushlog_builder_build(builder, &set) == 0);
+    hushlog_builder_free(builder);
+    CHECK(hushlog_redact_in_place(set, text, strlen(text)) >= 0);
+    CHECK(strcmp(text, masked) == 0);
+    CHECK(hushlog_set_notices(set) >= left);
+    if (left > 0)
+        CHECK(hushlog_set_notice(set, 0, &name) == HUSHLOG_SETTING && strcmp(name, "PORT") == 0);
+    hushlog_set_free(set);
+}
+
+static void selections(void) {
+    chosen(NULL, NULL, 1, "**** ************** *********", 0);
+    chosen(NULL, NULL, 0, "8080 ************** blue-team", 2);
+    chosen("T*", NULL, 0, "8080 ************** *********", 0);
+    chosen("T*", "?E*", 0, "8080 ************** blue-team", 0);
+    chosen(NULL, "TOKEN", 0, "8080 sk-live-4f9QzX blue-team", 2);
 }
 
 /* Invalid masks, and secrets that are too large. */
@@ -209,7 +249,7 @@ static void texts(void) {
     int code;
     for (code = -20; code <= 20; code++) {
         const char *text = hushlog_strerror(code);
-        int is_known = code >= HUSHLOG_EBUSY && code <= HUSHLOG_MASK_REPLACED;
+        int is_known = code >= HUSHLOG_EPATTERN && code <= HUSHLOG_SETTING;
         CHECK(text && *text && text[strlen(text) - 1] != '.');
         CHECK(is_known == (strncmp(text, "an unknown", 10) != 0));
     }
@@ -270,6 +310,9 @@ static void with_a_bug(void) {
     SAY(hushlog_builder_mask_char, hushlog_builder_mask_char(builder, '*'));
     SAY(hushlog_builder_encodings, hushlog_builder_encodings(builder, 1));
     SAY(hushlog_builder_min_length, hushlog_builder_min_length(builder, 4));
+    SAY(hushlog_builder_only, hushlog_builder_only(builder, "*"));
+    SAY(hushlog_builder_except, hushlog_builder_except(builder, "NONE"));
+    SAY(hushlog_builder_all, hushlog_builder_all(builder, 1));
     SAY(hushlog_builder_build, hushlog_builder_build(builder, &set));
     shared = hushlog_set_share(set);
     SAY(hushlog_set_share, shared ? 0 : HUSHLOG_EBUG);
@@ -301,6 +344,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     builders();
+    selections();
     refused();
     sets_and_streams();
     records();

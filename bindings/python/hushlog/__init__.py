@@ -67,6 +67,11 @@ def _bytes(value):
     raise TypeError(f"expected str or bytes, not {type(value).__name__}")
 
 
+def _patterns(patterns):
+    """One pattern, or several."""
+    return (patterns,) if isinstance(patterns, str) else tuple(patterns)
+
+
 class Redactor:
     """The secrets, compiled for searching. Immutable; any number of threads may use it.
 
@@ -75,13 +80,29 @@ class Redactor:
     mask_char: instead of that, a printable ASCII character for each byte.
     encodings: whether encoded forms and identifying parts are masked too.
     min_length: shorter values are skipped, with a notice.
+    only, except_: patterns of the names that are masked, and that are not: "*_TOKEN".
+    all: whether values that cannot be secrets, such as 8080 or "production", are masked. With
+        all=False they are skipped, with a notice, unless their names say that they are credentials.
 
     Raises Error if the mask does not fit the secrets, or there are none, unless allow_empty=True.
     """
 
-    def __init__(self, secrets, *, mask=None, mask_char=None, encodings=True, min_length=None, allow_empty=False):
+    def __init__(
+        self,
+        secrets,
+        *,
+        mask=None,
+        mask_char=None,
+        encodings=True,
+        min_length=None,
+        allow_empty=False,
+        only=(),
+        except_=(),
+        all=True,
+    ):
         pairs = [(os.fsdecode(name) if isinstance(name, bytes) else str(name), _bytes(value)) for name, value in secrets.items()]
-        self._set = _library.build(pairs, mask, mask_char, encodings, min_length)
+        selection = _patterns(only), _patterns(except_), all
+        self._set = _library.build(pairs, mask, mask_char, encodings, min_length, *selection)
         self._finalizer = weakref.finalize(self, _library.lib.hushlog_set_free, self._set)
         self._finalizer.atexit = False
         #: A list of Notice(name, text, masked): for example, a value may be too short to be masked.
@@ -90,11 +111,14 @@ class Redactor:
             raise Error("there is no secret that could be masked")
 
     @classmethod
-    def from_env(cls, *patterns, **options):
-        """The variables with matching names: Redactor.from_env("*_TOKEN", "DB_PASSWORD")."""
+    def from_env(cls, *patterns, all=False, **options):
+        """The variables with matching names: Redactor.from_env("*_TOKEN", "DB_PASSWORD").
+
+        As with the program, values that cannot be secrets are skipped, unless all=True.
+        """
         matches = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         found = {os.fsdecode(name): value for name, value in os.environb.items() if matches(os.fsdecode(name)) and value}
-        return cls(found, **options)
+        return cls(found, all=all, **options)
 
     def redact(self, text):
         """The text, str or bytes, with every secret masked; the same object if it holds none."""

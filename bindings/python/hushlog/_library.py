@@ -20,7 +20,7 @@ class Slice(ctypes.Structure):
 
 _ABI = 0
 _EROOM = -10
-_NOT_MASKED = 1, 2
+_NOT_MASKED = 1, 2, 6
 _FUNCTIONS = {
     # name: result and arguments. H: a handle, H*: a pointer to one
     "hushlog_abi_version": "int",
@@ -31,6 +31,9 @@ _FUNCTIONS = {
     "hushlog_builder_mask_char": "int H char",
     "hushlog_builder_encodings": "int H int",
     "hushlog_builder_min_length": "int H size",
+    "hushlog_builder_only": "int H text",
+    "hushlog_builder_except": "int H text",
+    "hushlog_builder_all": "int H int",
     "hushlog_builder_build": "int H H*",
     "hushlog_builder_failed": "text H",
     "hushlog_builder_free": "none H",
@@ -84,7 +87,13 @@ def check(code, name=None):
     return code
 
 
-def build(pairs, mask, mask_char, encodings, min_length):
+def _pattern(text):
+    if "\0" in text:
+        raise Error("a pattern of names has a NUL in it")
+    return text.encode("utf-8", "replace")
+
+
+def build(pairs, mask, mask_char, encodings, min_length, only, except_, all):
     builder, handle = lib.hushlog_builder_new(), ctypes.c_void_p()
     try:
         for name, value in pairs:
@@ -98,6 +107,11 @@ def build(pairs, mask, mask_char, encodings, min_length):
         if min_length is not None:
             check(lib.hushlog_builder_min_length(builder, min_length))
         check(lib.hushlog_builder_encodings(builder, bool(encodings)))
+        check(lib.hushlog_builder_all(builder, bool(all)))
+        for pattern in only:
+            check(lib.hushlog_builder_only(builder, _pattern(pattern)))
+        for pattern in except_:
+            check(lib.hushlog_builder_except(builder, _pattern(pattern)))
         code = lib.hushlog_builder_build(builder, handle)
         failed = lib.hushlog_builder_failed(builder)
         check(code, failed and failed.decode())

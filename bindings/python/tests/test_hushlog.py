@@ -58,6 +58,22 @@ class Records(unittest.TestCase):
         with self.assertRaises(hushlog.Error):
             hushlog.Redactor.from_env("NO_SUCH_*")
 
+    def test_names_and_settings(self):
+        settings = {"PORT": "8080", "TEAM": "blue-team", "TOKEN": VALUE}
+        text = f"8080 blue-team {VALUE}"
+        redact = lambda **options: hushlog.Redactor(settings, mask_char="*", **options).redact(text)
+        self.assertEqual(redact(), f"**** ********* {'*' * len(VALUE)}")
+        self.assertEqual(redact(all=False), f"8080 blue-team {'*' * len(VALUE)}")
+        self.assertEqual(redact(only="T*", except_=["TOK*"]), f"8080 ********* {VALUE}")
+        left = [n.name for n in hushlog.Redactor(settings, all=False).notices if not n.masked]
+        self.assertEqual(left, ["PORT", "TEAM"])
+        for pattern in ("[", "a\0"):
+            with self.assertRaisesRegex(hushlog.Error, "pattern"):
+                hushlog.Redactor(settings, only=pattern)
+        os.environ.update({"HL_PORT": "8080", "HL_KEY": VALUE})
+        self.assertEqual(hushlog.Redactor.from_env("HL_*").redact("8080"), "8080")
+        self.assertEqual(hushlog.Redactor.from_env("HL_*", all=True).redact("8080"), "[REDACTED:HL_PORT]")
+
     def test_a16_what_is_not_utf8_is_masked_in_text_as_in_bytes(self):
         value = b"caf\xe9-\xff-4f9QzX"
         text = os.fsdecode(value)
