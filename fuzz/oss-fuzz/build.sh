@@ -5,7 +5,7 @@
 #     mkdir /tmp/out && SRC=$(dirname "$PWD") OUT=/tmp/out bash fuzz/oss-fuzz/build.sh        in a checkout named `hushlog`
 #
 # The canary is left out: it is meant to be caught.
-targets='redact swap needles adapters finder records masks containers dense dotenv session registry sidecar_config mmexternal abi'
+targets='redact swap needles settings adapters finder records masks containers dense dotenv session registry sidecar_config mmexternal abi'
 
 cd "${HUSHLOG:-$SRC/hushlog}"
 cargo fuzz build -O --debug-assertions
@@ -16,6 +16,6 @@ for target in $targets; do
     (cd "fuzz/corpus/$target" && zip -q -r "$OUT/${target}_seed_corpus.zip" .)
     [ ! -e "fuzz/dict/$target.dict" ] || cp "fuzz/dict/$target.dict" "$OUT/"
     # As in fuzz/run: file formats need longer inputs than texts do.
-    case $target in registry | session | sidecar_config) len_max=8192 ;; *) len_max=512 ;; esac
+    case $target in registry | session | settings | sidecar_config) len_max=8192 ;; *) len_max=512 ;; esac
     printf '[libfuzzer]\nmax_len = %s\n' "$len_max" >"$OUT/$target.options"
 done

@@ -24,4 +24,5 @@ pub mod record;
 pub mod regions;
 pub mod rng;
 pub mod scenario;
+pub mod settings;
 pub mod target;

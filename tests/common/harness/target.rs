@@ -15,12 +15,12 @@ use super::engine::{self, Engine};
 use super::expected::{Expected, PARTIAL_MASKED};
 use super::masking::Masking;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
-use super::{check, container, lines, record, regions};
+use super::{check, container, lines, record, regions, settings};
 
 /// A target and its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("redact", redact),
     ("swap", swap),
     ("needles", needles),
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 9] = [
     ("masks", masks),
     ("containers", containers),
     ("dense", dense),
+    ("settings", settings),
 ];
 
 /// One set, any text, any cuts: equal to the definition after every piece.
@@ -130,6 +131,11 @@ pub fn records(bytes: &[u8]) {
 /// otherwise redaction is idempotent.
 pub fn masks(bytes: &[u8]) {
     Masking::decode(bytes).check();
+}
+
+/// Settings of any format: a bounded number of needles, and none of a key.
+pub fn settings(bytes: &[u8]) {
+    settings::check(bytes);
 }
 
 /// Secrets across the records of a container's log, made from the input or the input itself, read
