@@ -1,29 +1,31 @@
 //! The encodings of a value, one row each.
 //!
 //! The search covers a value itself, and its forms as written by the programs that handle it on its
-//! way into a log. Each kind has a file: `binary` (base64, hex), `percent`, `json`, `literal`
-//! (string literals), `markup`, `shell`, `doubled`, `control` (rsyslog) and `newline`. Where one
-//! form contains another, the shorter one suffices: it masks the identifying part, and leaves a
-//! quote or a backslash beside it.
+//! way into a log. Each kind has a file: `binary` (base64, hex, decimal), `hex_dump`, `wide`
+//! (UTF-16), `percent`, `json`, `literal` (string literals), `markup`, `shell`, `doubled`,
+//! `control` (rsyslog) and `newline`. Where one form contains another, the shorter one suffices: it
+//! masks the identifying part, and leaves a quote, a backslash or a NUL beside it.
 //!
 //! All forms derive from the value without surrounding white space, byte order mark and one pair of
 //! quotes, so they match the value with and without these. Cost: linear in the value's length, with
-//! 8 passes for letters and digits and some 100 for text with every kind of character. Values over
+//! 20 passes for letters and digits and some 120 for text with every kind of character. Values over
 //! 16 KiB get only seven forms, and values that are not UTF-8 fewer than others. A secret of 40
-//! characters has 16 forms if it is all letters and digits, 20 with a few others, and 50 if it is
-//! random printable ASCII.
+//! characters has 32 forms if it is all letters and digits, 36 with a few others, and 78 if it is
+//! random printable ASCII. The forms of letters and digits total some 110 times their length.
 //!
 //! Not covered: a form of a form (base64 of base64, JSON three levels deep), except for JSON around
-//! the likely ones; other letter case, UTF-16, another Unicode normalisation, a value written
-//! backwards or as decimal bytes; hex dumps with offsets (`xxd`, `hexdump -C`); base64 wrapped at
-//! other widths than 64 and 76 columns, or wrapped with other text before the value; colour codes
-//! and line breaks within a value; a value that is not UTF-8 after a decoder has put U+FFFD into
-//! it; named entities other than the five of XML.
+//! the likely ones; other letter case, UTF-32, another Unicode normalisation, a value written
+//! backwards; a value within a longer hex dump with offsets (`curl --trace`; see `hex_dump`); a
+//! list of numbers over several lines; base64 wrapped at other widths than 64 and 76 columns, or
+//! wrapped with other text before the value; colour codes and line breaks within a value; a value
+//! that is not UTF-8 after a decoder has put U+FFFD into it; named entities other than the five of
+//! XML.
 
 mod binary;
 mod control;
 mod doubled;
 mod form_writer;
+mod hex_dump;
 mod json;
 mod json_string;
 mod literal;
@@ -32,6 +34,7 @@ mod newline;
 mod percent;
 mod shell;
 mod unit;
+mod wide;
 
 use super::secret::VALUE_LEN_MIN;
 use form_writer::FormWriter;
@@ -56,8 +59,14 @@ pub enum Form {
     Base64Url,
     /// Two hex digits for each byte.
     Hex,
-    /// Hex digits with `:` or a blank between bytes.
+    /// Hex digits with `:`, `-`, a blank or `, 0x` between bytes.
     HexSeparated,
+    /// A hex dump with offsets and a column of text.
+    HexDump,
+    /// A list of decimal numbers, one for each byte.
+    Decimal,
+    /// UTF-16, in either byte order.
+    Utf16,
     /// Percent-encoding, as in URLs and forms.
     Percent,
     /// The inside of a JSON string.
@@ -108,6 +117,9 @@ impl Form {
             Form::Base64Url => "base64url",
             Form::Hex => "hex",
             Form::HexSeparated => "hex-separated",
+            Form::HexDump => "hex-dump",
+            Form::Decimal => "decimal",
+            Form::Utf16 => "utf-16",
             Form::Percent => "percent",
             Form::Json => "json",
             Form::JsonInJson => "json-in-json",
@@ -131,11 +143,17 @@ impl Form {
     }
 }
 
-/// Calls `emit` with every form of `value`, likeliest first, with few duplicates.
+/// Calls `emit` with every form of a whole `value`, likeliest first, with few duplicates.
 ///
 /// The first two, the value and the trimmed value, have any length; all others have at least
 /// [`UNGUESSABLE_LEN_MIN`] bytes.
 pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
+    part_forms(value, emit);
+    hex_dump::rows(&mut FormWriter::new(core(value), emit));
+}
+
+/// Like [`forms`], for a part of a value, which programs dump only within the value.
+pub(super) fn part_forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, value);
     let core = core(value);
     if core.len() < value.len() {
@@ -149,21 +167,25 @@ pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
         json::likeliest(&mut writer);
         return;
     }
+    binary::decimal(&mut writer);
+    wide::rows(&mut writer);
     text_rows(&mut writer);
     newline::rows(&mut writer);
 }
 
-/// Calls `emit` with `text` and its readable forms: not base64 and hex.
+/// Calls `emit` with `text` and its readable forms: not base64, numbers and UTF-16.
 pub(super) fn text_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, text);
     text_rows(&mut FormWriter::new(text, emit));
 }
 
-/// Calls `emit` with the hex forms of `bytes` that are no text. What they were decoded from has the
-/// base64. The bytes themselves are none: among some hundred random ones, each mask would begin or
-/// end as one does.
+/// Calls `emit` with the numbers, in hex and decimal, of `bytes` that are no text. What they were
+/// decoded from has the base64. The bytes themselves are none: among some hundred random ones, each
+/// mask would begin or end as one does.
 pub(super) fn byte_forms(bytes: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
-    binary::hex(&mut FormWriter::new(bytes, emit));
+    let mut writer = FormWriter::new(bytes, emit);
+    binary::hex(&mut writer);
+    binary::decimal(&mut writer);
 }
 
 /// Calls `emit` with `text` and its JSON form.

@@ -2,10 +2,10 @@
 //! settings of any format, credentials behind a scheme or a name, and what an encoded value decodes
 //! to.
 //!
-//! The search covers a part in all of its [`forms`]; a line only in readable ones, since base64 and
-//! hex do not preserve lines. Parts that half of all logs contain are left out: a URL's scheme,
-//! host and user name, braces, BEGIN and END of PEM, the lines of a settings file, and the value of
-//! a key that does not name credentials, unless the value is long and looks random.
+//! The search covers a part in all of its [forms](part_forms); a line only in readable ones, since
+//! base64 and hex do not preserve lines. Parts that half of all logs contain are left out: a URL's
+//! scheme, host and user name, braces, BEGIN and END of PEM, the lines of a settings file, and the
+//! value of a key that does not name credentials, unless the value is long and looks random.
 //!
 //! Cost: linear in the value's length; credentials are split [`DEPTH_MAX`] levels deep, and
 //! settings within settings [`LEVEL_MAX`] levels. For a value longer than [`FULL_LEN_MAX`], the
@@ -21,7 +21,7 @@ mod url;
 mod written;
 
 use super::credential::looks_random;
-use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, forms, likeliest_forms, text_forms};
+use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, likeliest_forms, part_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
 use written::Style;
@@ -42,7 +42,7 @@ pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
     each(value, &mut |form, part, kind| {
         let write = match kind {
             _ if !all_forms => likeliest_forms,
-            PartKind::Secret => forms,
+            PartKind::Secret => part_forms,
             PartKind::Text => text_forms,
             PartKind::Bytes => byte_forms,
         };

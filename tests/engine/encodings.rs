@@ -35,6 +35,36 @@ const VECTORS: &[Vector] = &[
     ("hunter2-prod", "hex", "68756E746572322D70726F64", ""),
     ("hunter2-prod", "hex-separated", "68:75:6e:74:65:72:32:2d:70:72:6f:64", ""),
     ("hunter2-prod", "hex-separated", "68 75 6E 74 65 72 32 2D 70 72 6F 64", ""),
+    ("hunter2-prod", "hex-separated", "68-75-6E-74-65-72-32-2D-70-72-6F-64", ""),
+    ("hunter2-prod", "hex-separated", "0x68, 0x75, 0x6e, 0x74, 0x65, 0x72, 0x32, 0x2d, 0x70, 0x72, 0x6f, 0x64", "0x"),
+    ("hunter2-prod", "hex-separated", "0x68 0x75 0x6E 0x74 0x65 0x72 0x32 0x2D 0x70 0x72 0x6F 0x64", "0x"),
+    ("hunter2-prod", "hex-separated", "0x68,0x75,0x6e,0x74,0x65,0x72,0x32,0x2d,0x70,0x72,0x6f,0x64", "0x"),
+    // xxd and hexdump -C, of the value and of a line.
+    (
+        "hunter2-prod-west",
+        "hex-dump",
+        "00000000: 6875 6e74 6572 322d 7072 6f64 2d77 6573  hunter2-prod-wes\n\
+         00000010: 74                                       t",
+        "00000000: ",
+    ),
+    (
+        "hunter2\tprod",
+        "hex-dump",
+        "00000000  68 75 6e 74 65 72 32 09  70 72 6f 64 0a           |hunter2.prod.|",
+        "00000000  .|",
+    ),
+    // Go, Rust, JSON, Java.
+    ("hunter2-prod", "decimal", "[104 117 110 116 101 114 50 45 112 114 111 100]", "[]"),
+    ("hunter2-prod", "decimal", "[104, 117, 110, 116, 101, 114, 50, 45, 112, 114, 111, 100]", "[]"),
+    ("hunter2-prod", "decimal", "[104,117,110,116,101,114,50,45,112,114,111,100]", "[]"),
+    ("prod\t\u{c3}\u{80}2", "decimal", "[112, 114, 111, 100, 9, -61, -125, -62, -128, 50]", "[]"),
+    ("prod\t\u{c3}\u{80}2", "decimal", "[112 114 111 100 9 195 131 194 128 50]", "[]"),
+    // Little-endian, big-endian.
+    ("hunter", "utf-16", "h\0u\0n\0t\0e\0r\0", "\0"),
+    ("hunter", "utf-16", "\0h\0u\0n\0t\0e\0r", "\0"),
+    ("hun\u{100}er", "utf-16", "h\0u\0n\0\0\u{1}e\0r\0", "\0"),
+    ("hun\u{100}er", "utf-16", "\0h\0u\0n\u{1}\0\0e\0r", "\0"),
+    ("hun\ntwo", "utf-16", "h\0u\0n\0\r\0\n\0t\0w\0o\0", "\0"),
     // curl's body, curl's URL, Python's quote, JavaScript's encodeURIComponent and encodeURI,
     // URLSearchParams, PHP, Go's PathEscape and UserPassword.
     (
@@ -252,10 +282,18 @@ fn decoded(form: Form, needle: &[u8]) -> Option<Vec<u8>> {
         Form::Base64 if needle.len().is_multiple_of(4) => BASE64.decode(needle).ok(),
         Form::Base64Url if needle.len().is_multiple_of(4) => BASE64URL.decode(needle).ok(),
         Form::Hex => HEXLOWER_PERMISSIVE.decode(&without(needle, b"\n")).ok(),
-        Form::HexSeparated => HEXLOWER_PERMISSIVE.decode(&without(needle, b": \n")).ok(),
+        Form::HexSeparated => {
+            HEXLOWER_PERMISSIVE.decode(&without(&text?.replace("0x", "").into_bytes(), b":-, \n")).ok()
+        }
+        Form::Decimal => text?.split(|c| " ,".contains(c)).filter(|number| !number.is_empty()).map(byte).collect(),
         Form::Json => serde_json::from_str(&format!("\"{}\"", text?)).ok().map(String::into_bytes),
         _ => None,
     }
+}
+
+/// Reads a byte, which Java writes as a negative number from 128 on.
+fn byte(number: &str) -> Option<u8> {
+    number.parse().ok().or_else(|| number.parse().ok().map(i8::cast_unsigned))
 }
 
 fn without(text: &[u8], bytes: &[u8]) -> Vec<u8> {
@@ -265,8 +303,8 @@ fn without(text: &[u8], bytes: &[u8]) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// For any bytes: nothing panics, the value is one of the needles, and hex and padded base64 of
-    /// the whole value decode to it.
+    /// For any bytes: nothing panics, the value is one of the needles, and its hex and its decimal
+    /// numbers decode to it.
     #[test]
     fn any_bytes(value in proptest::collection::vec(any::<u8>(), 4..80)) {
         let set = needles(&value);
@@ -275,7 +313,7 @@ proptest! {
         prop_assert!(set.expose().any(|needle| needle == value));
         for (index, needle) in set.expose().enumerate() {
             let (_, form) = set.name_and_form(index);
-            if matches!(form, Form::Hex | Form::HexSeparated) {
+            if matches!(form, Form::Hex | Form::HexSeparated | Form::Decimal) {
                 let plain = decoded(form, needle);
                 prop_assert!(plain.is_some_and(|plain| value.windows(plain.len()).any(|part| part == plain)));
             }
@@ -335,8 +373,8 @@ fn needles_for_a_secret() {
     let base64: Vec<u8> = letters.iter().copied().chain(*b"+/").collect();
     let punctuated: Vec<u8> = letters.iter().copied().chain(*b"!@#$").collect();
     let printable: Vec<u8> = (b'!'..=b'~').collect();
-    // Measured: 16, 20, 20 and 50. A few more or fewer are acceptable; twice as many are not.
-    for (alphabet, most) in [(letters, 17), (base64, 22), (punctuated, 22), (printable, 60)] {
+    // Measured: 32, 36, 36 and 78. A few more or fewer are acceptable; twice as many are not.
+    for (alphabet, most) in [(letters, 33), (base64, 38), (punctuated, 38), (printable, 90)] {
         let each = needles_each(&alphabet);
         assert!((10..=most).contains(&each), "{each} needles a secret, out of {} characters", alphabet.len());
     }
@@ -391,15 +429,15 @@ fn broken(text: &str, columns: usize) -> String {
 #[test]
 fn not_covered() {
     let secret = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
-    let utf16: String = secret.chars().flat_map(|c| [c, '\0']).collect();
+    let utf32: String = secret.chars().flat_map(|c| [c, '\0', '\0', '\0']).collect();
     let reversed: String = secret.chars().rev().collect();
-    let decimal = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(" ");
+    let decimal = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join("\n");
     let inside = BASE64.encode(format!("some text before it, and then {secret}").as_bytes());
     for (what, written) in [
         ("upper case", secret.to_uppercase()),
-        ("UTF-16", utf16),
+        ("UTF-32", utf32),
         ("backwards", reversed),
-        ("decimal bytes", decimal),
+        ("decimal bytes, one in each line", decimal),
         ("base64 twice", BASE64.encode(BASE64.encode(secret.as_bytes()).as_bytes())),
         ("base64 after other text, broken at 76 columns", broken(&inside, 76)),
         ("broken by a terminal of 20 columns", broken(secret, 20)),

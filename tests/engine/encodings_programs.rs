@@ -114,6 +114,39 @@ fn base64_and_hex() {
         Case("hexdump", "hexdump -v -e '/1 \"%02x\"'", ANY, &[""]),
         Case("hexdump", "hexdump -v -e '/1 \"%02X \"'", ANY, &[" "]),
         Case("hexdump", "hexdump -v -e '/1 \"%02X:\"'", ANY, &[":"]),
+        Case("hexdump", "hexdump -v -e '/1 \"%02X-\"'", ANY, &["-"]),
+        Case("hexdump", "hexdump -v -e '/1 \"0x%02x, \"'", ANY, &["0x, "]),
+        Case("hexdump", "hexdump -v -e '/1 \"0x%02X \"'", ANY, &["0x "]),
+        Case("hexdump", "hexdump -v -e '/1 \"%d, \"'", ANY, &[", "]),
+        Case("hexdump", "hexdump -v -e '/1 \"%u \"'", ANY, &[" "]),
+        Case("od", "od -An -v -tu1 -w400 | tr -s ' '", ANY, &[" \n"]),
+    ]);
+}
+
+/// The value by itself. The newline that `echo` adds changes the last row, or has a row of its own.
+#[test]
+fn hex_dumps() {
+    check(&[
+        Case("xxd", "xxd", ANY, &["00000000: \n"]),
+        Case("xxd", "echo \"$S\" | xxd | grep -v ': 0a  '", ANY, &["00000000: \n", "00000000: .\n"]),
+        Case("hexdump", "hexdump -C | head -n -1", ANY, &["00000000  |\n"]),
+        Case(
+            "hexdump",
+            "echo \"$S\" | hexdump -C | grep -v -e '^.\\{8\\}  0a  ' -e '^[^|]*$'",
+            ANY,
+            &["00000000  |\n", "00000000  .|\n"],
+        ),
+    ]);
+}
+
+/// Both byte orders, also with CRLF: half of the first or of the last character remains, a NUL.
+#[test]
+fn utf16() {
+    check(&[
+        Case("iconv", "iconv -f UTF-8 -t UTF-16LE", ANY, &["\0"]),
+        Case("iconv", "iconv -f UTF-8 -t UTF-16BE", ANY, &["\0"]),
+        Case("iconv", "echo \"$S\" | sed 's/$/\\r/' | iconv -f UTF-8 -t UTF-16LE", ANY, &["\0\r\0\n\0"]),
+        Case("iconv", "echo \"$S\" | sed 's/$/\\r/' | iconv -f UTF-8 -t UTF-16BE", ANY, &["\0\0\r\0\n"]),
     ]);
 }
 
@@ -196,6 +229,9 @@ S, B = os.environ['S'], os.environb[b'S']";
             Expression("base64.encodebytes(B).decode()", ANY, &["\n"]),
             Expression("B.hex()", ANY, &[""]),
             Expression("B.hex(':')", ANY, &[""]),
+            Expression("B.hex('-')", ANY, &[""]),
+            Expression("', '.join(map(hex, B))", PRINTABLE, &["0x"]),
+            Expression("list(B)", ANY, &["[]"]),
             Expression("S.replace('\\n', '\\r\\n')", ANY, &[""]),
             Expression("sqlite3.connect(':memory:').execute('select quote(?)', [S]).fetchone()[0]", ANY, &["''"]),
         ],
@@ -248,6 +284,8 @@ fn node() {
             Expression("require('util').inspect(S)", ONE_LINE, QUOTED),
             Expression("B.toString('base64')", ANY, &[""]),
             Expression("B.toString('base64url')", ANY, &[""]),
+            Expression("JSON.stringify(B)", ANY, &["{\"type\":\"Buffer\",\"data\":[]}"]),
+            Expression("new Int8Array(B).join(', ')", ANY, &[""]),
         ],
     );
 }
@@ -268,6 +306,7 @@ fn perl() {
             Expression("Dumper($ENV{S})", ANY, &["''\n"]),
             Expression("encode_base64($ENV{S})", ANY, &["\n"]),
             Expression("unpack('H*', $ENV{S})", ANY, &[""]),
+            Expression("join(' ', unpack('c*', $ENV{S}))", ANY, &[""]),
         ],
     );
 }
@@ -308,6 +347,7 @@ fn ruby() {
             Expression("s.to_json", ANY, &["\"\""]),
             Expression("JSON.generate(s, ascii_only: true)", PRINTABLE, &["\"\""]),
             Expression("s.inspect", PRINTABLE, &["\"\""]),
+            Expression("s.bytes.inspect", ANY, &["[]"]),
             Expression("CGI.escape(s)", ANY, &[""]),
             Expression("CGI.escapeHTML(s)", ANY, &[""]),
             Expression("ERB::Util.url_encode(s)", ANY, &[""]),

@@ -1,10 +1,10 @@
-//! Base64 and hex: the value's bits in other characters.
+//! Base64, and bytes as numbers: the value's bits in other characters.
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 use zeroize::Zeroizing;
 
 use super::form_writer::FormWriter;
-use super::unit::{Digits, LOWER, UPPER, push_hex};
+use super::unit::{Digits, LOWER, UPPER, push_decimal, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
 /// The line widths of `base64` and MIME (76), and of `openssl base64` and PEM (64), in characters.
@@ -13,6 +13,11 @@ const BASE64_COLUMNS: [usize; 2] = [76, 64];
 const XXD_BYTES: usize = 30;
 /// The line width of `od -An -tx1`, in bytes of the value.
 const OD_BYTES: usize = 16;
+
+/// The text between two bytes in hex.
+const HEX_SEPARATORS: [&[u8]; 6] = [b":", b" ", b"-", b", 0x", b" 0x", b",0x"];
+/// The text between two bytes in decimal.
+const DECIMAL_SEPARATORS: [&[u8]; 3] = [b", ", b" ", b","];
 
 /// Base64 in both alphabets, at the three alignments that a longer text can give the value, and
 /// wrapped.
@@ -90,33 +95,60 @@ fn lines(writer: &mut FormWriter<'_>, text: &[u8]) {
 }
 
 /// Hex in both cases, without and with separators between the bytes, and wrapped as by `xxd -p` and
-/// `od -An -tx1`.
+/// `od -An -tx1`. The `0x` of the first byte is left.
 pub(super) fn hex(writer: &mut FormWriter<'_>) {
-    writer.row(Form::Hex, |value, out| dump(value, b"", LOWER, usize::MAX, b"", out));
+    writer.row(Form::Hex, |value, out| lines_of_hex(value, b"", LOWER, usize::MAX, b"", out));
     if writer.value.len() > FULL_LEN_MAX {
         return;
     }
-    writer.row(Form::Hex, |value, out| dump(value, b"", UPPER, usize::MAX, b"", out));
+    writer.row(Form::Hex, |value, out| lines_of_hex(value, b"", UPPER, usize::MAX, b"", out));
     for digits in [LOWER, UPPER] {
-        for between in [b":", b" "] {
-            writer.row(Form::HexSeparated, |value, out| dump(value, between, digits, usize::MAX, b"", out));
+        for between in HEX_SEPARATORS {
+            writer.row(Form::HexSeparated, |value, out| {
+                lines_of_hex(value, between, digits, usize::MAX, b"", out);
+            });
         }
     }
     if writer.value.len() > XXD_BYTES {
-        writer.row(Form::Hex, |value, out| dump(value, b"", LOWER, XXD_BYTES, b"\n", out));
+        writer.row(Form::Hex, |value, out| lines_of_hex(value, b"", LOWER, XXD_BYTES, b"\n", out));
     }
     if writer.value.len() > OD_BYTES {
-        writer.row(Form::HexSeparated, |value, out| dump(value, b" ", LOWER, OD_BYTES, b"\n ", out));
+        writer.row(Form::HexSeparated, |value, out| lines_of_hex(value, b" ", LOWER, OD_BYTES, b"\n ", out));
     }
 }
 
-fn dump(value: &[u8], between: &[u8], digits: Digits, bytes_a_line: usize, line_break: &[u8], out: &mut Vec<u8>) {
+fn lines_of_hex(value: &[u8], between: &[u8], digits: Digits, in_line: usize, line_break: &[u8], out: &mut Vec<u8>) {
     for (index, &byte) in value.iter().enumerate() {
         match index {
             0 => {}
-            _ if index % bytes_a_line == 0 => out.extend_from_slice(line_break),
+            _ if index % in_line == 0 => out.extend_from_slice(line_break),
             _ => out.extend_from_slice(between),
         }
         push_hex(byte.into(), 2, digits, out);
+    }
+}
+
+/// A list of decimal numbers, as printed by Go's `%v`, Rust's `{:?}` and Java's `Arrays.toString`.
+/// A byte of Java is negative from 128 on.
+pub(super) fn decimal(writer: &mut FormWriter<'_>) {
+    if writer.value.len() > FULL_LEN_MAX {
+        return;
+    }
+    for is_signed in [false, true] {
+        for between in DECIMAL_SEPARATORS {
+            writer.row(Form::Decimal, |value, out| {
+                for (index, &byte) in value.iter().enumerate() {
+                    if index > 0 {
+                        out.extend_from_slice(between);
+                    }
+                    if is_signed && byte >= 0x80 {
+                        out.push(b'-');
+                        push_decimal(byte.wrapping_neg(), out);
+                    } else {
+                        push_decimal(byte, out);
+                    }
+                }
+            });
+        }
     }
 }

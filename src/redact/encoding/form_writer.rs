@@ -11,6 +11,13 @@ use super::json_string::{self, Style};
 /// The maximum number of bytes that a row makes of one: a control character in JSON in JSON,
 /// `\\u001b`.
 const GROWTH_MAX: usize = 7;
+/// The maximum number of bytes that a row adds to that: the last line of a hex dump is filled up.
+const FILL_MAX: usize = 96;
+
+/// The maximum length of a row of a value of this length.
+fn row_len_max(value_len: usize) -> usize {
+    value_len * GROWTH_MAX + FILL_MAX
+}
 
 /// The value to encode, and the buffers that all rows share.
 ///
@@ -55,7 +62,7 @@ impl<'a> FormWriter<'a> {
             text: std::str::from_utf8(value).is_ok(),
             controls: value.iter().any(u8::is_ascii_control),
             wide: !value.is_ascii(),
-            line: Zeroizing::new(Vec::with_capacity(value.len() * GROWTH_MAX)),
+            line: Zeroizing::new(Vec::with_capacity(row_len_max(value.len()))),
             around: Zeroizing::new(Vec::new()),
             emitted: Emitted { hashes: Vec::new(), emit },
         }
@@ -99,15 +106,15 @@ impl<'a> FormWriter<'a> {
     fn write(&mut self, write: impl FnOnce(&[u8], &mut Vec<u8>)) -> bool {
         self.line.clear();
         write(self.value, &mut self.line);
-        debug_assert!(self.line.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
+        debug_assert!(self.line.len() <= row_len_max(self.value.len()), "a row outgrew its buffer");
         self.line.len() >= UNGUESSABLE_LEN_MIN && **self.line != *self.value
     }
 
     fn json_around(&mut self, style: &Style) {
         self.around.clear();
-        self.around.reserve_exact(self.value.len() * GROWTH_MAX);
+        self.around.reserve_exact(row_len_max(self.value.len()));
         json_string::write(&self.line, style, &mut self.around);
-        debug_assert!(self.around.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
+        debug_assert!(self.around.len() <= row_len_max(self.value.len()), "a row outgrew its buffer");
         if self.around != self.line {
             self.emitted.emit(Form::JsonInJson, &self.around);
         }

@@ -42,3 +42,14 @@ pub(super) fn push_hex(number: u32, width: u32, digits: Digits, out: &mut Vec<u8
 pub(super) fn push_octal(byte: u8, out: &mut Vec<u8>) {
     out.extend([b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)]);
 }
+
+/// Writes a byte in decimal, without leading zeros.
+pub(super) fn push_decimal(byte: u8, out: &mut Vec<u8>) {
+    if byte >= 100 {
+        out.push(b'0' + byte / 100);
+    }
+    if byte >= 10 {
+        out.push(b'0' + byte / 10 % 10);
+    }
+    out.push(b'0' + byte % 10);
+}
