@@ -114,6 +114,7 @@ impl Ready {
                 echo: route.is_pty.then_some(echo),
                 keep_screen: route.is_pty,
                 progress: None,
+                on_notice: options.on_notice,
             };
             Stream::start(route, Redactor::new(Arc::clone(set)).mask_partial(mask_partial), options)
         };

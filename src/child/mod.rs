@@ -37,7 +37,7 @@ pub use event_loop::{Completion, Ready, Running, Status};
 pub use stream::StreamOutcome;
 pub use terminal::restore as restore_terminal;
 
-use crate::io::Release;
+use crate::io::{Release, StreamNotice};
 use stdio::Stdio;
 use supervisor::Supervisor;
 use sys::Forked;
@@ -101,6 +101,8 @@ pub struct SupervisionOptions {
     pub release: Release,
     /// The time between a SIGTERM to this process and a SIGKILL to the child. None: no SIGKILL.
     pub kill_after: Option<Duration>,
+    /// Called with the notice about each output, if there is one.
+    pub on_notice: Option<fn(StreamNotice)>,
 }
 
 /// Creates the processes and everything that the child needs. The program does not run until

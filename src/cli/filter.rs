@@ -83,6 +83,7 @@ pub(crate) fn run(args: &FilterArgs, commands: &[&str]) -> Result<Exit, Failure>
             }
             let mut pumping = PumpOptions::default();
             pumping.release = options.release.into();
+            pumping.on_notice = masking::on_notice(options);
             let progress = progress.then(|| StreamProgress::start(input.size)).flatten();
             pumping.progress = progress.as_ref().map(StreamProgress::counts);
             let pumped = input.pump(&mut redactor, &pumping);

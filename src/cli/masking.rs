@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
-use hushlog::io::Release;
+use hushlog::io::{Release, StreamNotice};
 use hushlog::redact::secret::VALUE_LEN_MIN;
 use hushlog::registry::nearest;
 use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
@@ -82,6 +82,15 @@ impl From<WhenReleased> for Release {
             WhenReleased::Line => Release::Line,
         }
     }
+}
+
+/// Writes the notice about a stream.
+pub(crate) fn on_notice(options: &OptionArgs) -> Option<fn(StreamNotice)> {
+    let warn: fn(StreamNotice) = match options.no_encodings {
+        false => |notice| warning(&notice.text(true)),
+        true => |notice| warning(&notice.text(false)),
+    };
+    (!options.quiet).then_some(warn)
 }
 
 /// Compiles the secrets, wipes them, and warns about those that need it. A set without needles is

@@ -63,7 +63,8 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
 
     let kill_after = (kill_after > 0).then(|| Duration::from_secs(u64::from(kill_after)));
-    let supervision = SupervisionOptions { release: options.release.into(), kill_after };
+    let on_notice = masking::on_notice(&options);
+    let supervision = SupervisionOptions { release: options.release.into(), kill_after, on_notice };
     let running = ready.run(&set, !options.keep_partial, supervision).map_err(|error| cannot_start(&error))?;
     harden::fail_point("run", set.expose().next().unwrap_or_default());
     let outcome = running.end();

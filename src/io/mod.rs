@@ -11,6 +11,7 @@ mod line_buffer;
 mod pending;
 mod read;
 mod record;
+pub(crate) mod stream_head;
 mod write;
 
 #[cfg(feature = "log")]
@@ -52,6 +53,7 @@ pub use log::RedactLog;
 pub use pump::{Echo, PumpError, PumpOptions, PumpProgress, PumpSummary, Relay, RelayStatus, pump};
 pub use read::RedactReader;
 pub use record::{LiveSet, RecordWriter};
+pub use stream_head::StreamNotice;
 #[cfg(feature = "tracing")]
 pub use tracing::RedactMakeWriter;
 pub use write::RedactWriter;

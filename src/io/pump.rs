@@ -41,6 +41,7 @@ use super::fd_writer::FdWriter;
 use super::line_buffer::{LineBuffer, Release};
 use super::pump_input::PumpInput;
 use super::screen::ScreenSwitches;
+use super::stream_head::{StreamHead, StreamNotice};
 use super::vmsplice::SpliceBuf;
 use crate::redact::redacted::Redacted;
 use crate::redact::redactor::Redactor;
@@ -69,6 +70,8 @@ pub struct PumpOptions {
     /// The counts so far, for another thread to show. Updating them takes time linear in the
     /// needles found so far, once for each read.
     pub progress: Option<Arc<PumpProgress>>,
+    /// Called with the notice about the stream, if there is one.
+    pub on_notice: Option<fn(StreamNotice)>,
 }
 
 /// The counts of a running [`Relay`].
@@ -163,6 +166,7 @@ pub struct Relay<'a> {
     redactor: &'a mut Redactor,
     options: PumpOptions,
     screen: ScreenSwitches,
+    head: StreamHead,
     bytes_in: u64,
     /// New bytes were held back since the last echo.
     echo_is_due: bool,
@@ -193,6 +197,7 @@ impl<'a> Relay<'a> {
             redactor,
             options: options.clone(),
             screen: ScreenSwitches::default(),
+            head: StreamHead::default(),
             bytes_in: 0,
             echo_is_due: false,
         }
@@ -226,6 +231,8 @@ impl<'a> Relay<'a> {
                     self.bytes_in += len as u64;
                     left = left.map(|left: u64| left.saturating_sub(len as u64));
                     let (mut input, splice_buf) = (self.pump_input.piece(len), self.pump_input.splice_buf());
+                    let notice = self.head.take(self.pump_input.piece(len));
+                    self.report(notice);
                     while self.options.keep_screen
                         && let Some(switch) = self.screen.next(input)
                     {
@@ -271,6 +278,12 @@ impl<'a> Relay<'a> {
                 Some(echo) if ready == 0 => self.echo(echo).map_err(output_error)?,
                 _ => {}
             }
+        }
+    }
+
+    fn report(&self, notice: Option<StreamNotice>) {
+        if let (Some(report), Some(notice)) = (self.options.on_notice, notice) {
+            report(notice);
         }
     }
 

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
-use hushlog::io::{Echo, PumpOptions, Relay, RelayStatus};
+use hushlog::io::{Echo, PumpOptions, Relay, RelayStatus, StreamNotice};
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
@@ -183,4 +184,30 @@ fn a_full_pipe_at_a_stop_is_taken_whole() {
     };
     assert_eq!(carry(to.into()), len as u64);
     assert!(reader.join().expect("it ends").expect("it reads") == text);
+}
+
+/// UTF-16 is reported once, however it arrives, and passes through.
+#[test]
+fn a_stream_of_utf_16_is_reported_once() {
+    static REPORTS: AtomicUsize = AtomicUsize::new(0);
+    let text: Vec<u8> = "\u{feff}two\r\nlines\r\n".repeat(100).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (reported, piece_len) in [1, 3, 100, text.len()].into_iter().enumerate() {
+        let ((from, mut input), (mut output, to)) = (pipe(), pipe());
+        let written = text.clone();
+        let writer = std::thread::spawn(move || {
+            written.chunks(piece_len).for_each(|piece| input.write_all(piece).expect("a pipe takes it"));
+        });
+        let mut options = PumpOptions::default();
+        options.on_notice = Some(|notice| {
+            assert_eq!(notice, StreamNotice::Utf16);
+            REPORTS.fetch_add(1, Relaxed);
+        });
+        hushlog::io::pump(from.as_fd(), to.as_fd(), &mut redactor(), &options).expect("it goes through");
+        writer.join().expect("it was written");
+        drop(to);
+        let mut out = Vec::new();
+        output.read_to_end(&mut out).expect("a pipe");
+        assert!(out == text, "all bytes stay");
+        assert_eq!(REPORTS.load(Relaxed), reported + 1, "pieces of {piece_len} bytes");
+    }
 }

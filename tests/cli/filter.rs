@@ -42,6 +42,24 @@ fn the_filter_is_the_default_subcommand() {
 }
 
 #[test]
+fn a_stream_of_utf_16_is_masked_with_one_warning() {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let input = wide(&format!("\u{feff}password {SECRET}\r\n").repeat(100));
+    let ran = run(hushlog(["--env", "A"]).env("A", SECRET), &input).ends(0);
+    assert_eq!(
+        ran.err(),
+        "hushlog: warning: the text is UTF-16: secrets are found in it as they are, but in no other form; convert it \
+         before, as with iconv -f UTF-16\n"
+    );
+    let (before, after) = (wide("\u{feff}password "), wide("\r\n"));
+    let wanted = [&before[..], b"[REDACTED:A]\0", &after].concat().repeat(100);
+    assert!(ran.stdout == wanted, "{}", ran.out());
+    assert_eq!(run(hushlog(["--env", "A", "--quiet"]).env("A", SECRET), &input).ends(0).err(), "");
+    let ran = run(hushlog(["--env", "A", "--no-encodings"]).env("A", SECRET), &input).ends(0);
+    assert!(ran.err().contains("secrets are not found in it") && ran.stdout == input, "{}", ran.err());
+}
+
+#[test]
 fn sources_add_up() {
     let (dir, _) = with_log();
     fs::write(dir.path().join("env"), "B='second value'\n").unwrap();

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program::session::needs;
-use crate::program::{ends_within, read_aside, run_within};
+use crate::program::{ends_within, hushlog, read_aside, run_within};
 use crate::run::{How, MASK, PEM_LINES, SECRET, Stage, child, installed};
 use crate::tty::{LIMIT, Terminal};
 
@@ -52,6 +52,23 @@ fn w03_output_before_a_quick_end_is_complete_in_pipes() {
 #[ignore = "a minute or more: run by tools/slow"]
 fn w03_output_before_a_quick_end_is_complete_in_100_pipes() {
     prints_and_ends_at_once(100);
+}
+
+#[test]
+fn an_output_of_utf_16_is_masked_with_one_warning() {
+    let stage = Stage::new();
+    let text: String = format!("\u{feff}{SECRET}\n").repeat(20).encode_utf16().map(escaped).collect();
+    let mut command = hushlog(["run", "--dotenv"]);
+    command.arg(stage.path("secrets.env")).args(["--", "printf", &text]);
+    let ran = run_within(&mut command, b"", LIMIT).ends(0);
+    assert_masked(&ran.stdout);
+    assert_eq!(ran.out().matches(MASK).count(), 20);
+    assert_eq!(ran.err().matches("hushlog: warning: the text is UTF-16: ").count(), 1, "{}", ran.err());
+}
+
+/// A unit of UTF-16, for printf.
+fn escaped(unit: u16) -> String {
+    unit.to_le_bytes().iter().map(|byte| format!("\\{byte:03o}")).collect()
 }
 
 #[test]

@@ -44,6 +44,23 @@ fn each_connection_is_a_stream_of_its_own() {
 }
 
 #[test]
+fn a_stream_of_utf_16_is_warned_about_once() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    let text: Vec<u8> = format!("\u{feff}{VALUE}\n").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for _ in 0..3 {
+        sidecar.connect("app").write_all(&text).expect("it reads");
+    }
+    until("all are out", || {
+        fs::read(sidecar.path("out")).is_ok_and(|out| String::from_utf8_lossy(&out).matches(MASK).count() == 3)
+    });
+    sidecar.says("the stream app: the text is UTF-16");
+    assert_eq!(sidecar.said().matches("UTF-16:").count(), 1);
+    sidecar.stop();
+}
+
+#[test]
 fn d10_after_half_a_frame_the_others_are_served() {
     let place = Place::new();
     let config = place.streams(&[UNIX]);

@@ -1,11 +1,8 @@
 //! Known formats, by the first and the last bytes of a file.
 
 use super::{Compression, Kind};
+use crate::io::stream_head::is_utf16;
 
-/// The share of NULs in one place of each byte pair that marks UTF-16 text.
-const WIDE_NULS_PER_CENT: usize = 90;
-/// The shortest text to judge by its NULs, in bytes.
-const WIDE_LEN_MIN: usize = 32;
 /// The length of a tar header, in bytes.
 const TAR_LEN: usize = 512;
 /// If this many leading bytes look like text, they begin no zlib stream.
@@ -155,7 +152,7 @@ pub(super) fn of(head: &[u8]) -> Option<Kind> {
         _ if is_old_tar(head) => Some(Kind::Binary("a tar archive")),
         _ if is_cpio(head) => Some(Kind::Binary("a cpio archive")),
         _ if is_git_object(head) => Some(Kind::Binary("a git object")),
-        _ if is_wide(head) => Some(Kind::Opaque("UTF-16")),
+        _ if is_utf16(head) => Some(Kind::Opaque("UTF-16")),
         _ => None,
     }
 }
@@ -254,12 +251,4 @@ fn is_git_object(head: &[u8]) -> bool {
         let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         len > 0 && digits.get(len) == Some(&0)
     })
-}
-
-/// Whether this is text with a NUL in every second byte. In a sparse or binary file, even and odd
-/// places have about as many NULs.
-fn is_wide(head: &[u8]) -> bool {
-    let nuls = |at: usize| head.iter().skip(at).step_by(2).filter(|&&byte| byte == 0).count() * 100;
-    let (even, odd, most) = (nuls(0), nuls(1), head.len() / 2 * WIDE_NULS_PER_CENT);
-    head.len() >= WIDE_LEN_MIN && even.max(odd) >= most && even.min(odd) * 2 < most
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -142,6 +142,7 @@ fn voice(
             separates_messages: true,
             metrics,
             budget: Arc::clone(&running.budget),
+            on_notice: Mutex::default(),
             stop,
         });
         let wake = running.reloader.wake();

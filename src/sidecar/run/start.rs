@@ -29,8 +29,8 @@ use crate::sidecar::secrets::watch;
 use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
 use crate::sidecar::source::own::Own;
-use crate::sidecar::stream::StreamContext;
 use crate::sidecar::stream::lines::WaitsFor;
+use crate::sidecar::stream::{OnNotice, StreamContext};
 use crate::sidecar::systemd::fd_store::FdStore;
 use crate::sidecar::systemd::socket_activation::PassedSockets;
 use crate::sidecar::{Setup, SidecarError};
@@ -183,6 +183,7 @@ fn assemble(
         separates_messages: separates_messages(stream, &plan, &sinks[stream.sink]),
         metrics: metrics.stream(&stream.name),
         budget: Arc::clone(&budget),
+        on_notice: Mutex::new(Some(warning_about(stream, plan.encodings, &emit))),
         stop: stop.clone(),
     };
     let streams: BTreeMap<Arc<str>, Arc<StreamContext>> =
@@ -204,6 +205,11 @@ fn assemble(
         since: Instant::now(),
         failed: Mutex::default(),
     }
+}
+
+fn warning_about(stream: &StreamPlan, encodings: bool, emit: &EventSink) -> OnNotice {
+    let (name, emit) = (Arc::clone(&stream.name), Arc::clone(emit));
+    Box::new(move |notice| emit(Event::Warning(format!("the stream {name}: {}", notice.text(encodings)))))
 }
 
 /// Whether a message without a final newline gets one: wherever other text could follow it.

@@ -159,6 +159,7 @@ mod tests {
             separates_messages: true,
             metrics: Arc::default(),
             budget: Arc::default(),
+            on_notice: std::sync::Mutex::default(),
             stop: CancellationToken::new(),
         };
         let source = Publishing { sender, at, round: 0, is_read: false, is_published: false };

@@ -7,8 +7,8 @@ pub(super) mod lines;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -23,11 +23,14 @@ use super::stream::boundaries::Boundaries;
 use super::stream::buffer::Buffer;
 use super::stream::engine::Engine;
 use super::stream::lines::{Lines, Upto, WaitsFor};
+use crate::io::StreamNotice;
 use crate::io::budget::Budget;
+use crate::io::stream_head::StreamHead;
 use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::RegionCounts;
 use crate::redact::release::split_lines;
+use crate::sys::mutex::lock;
 
 /// The bytes after which a busy stream yields the thread: some 100 microseconds of work.
 const BYTES_IN_A_ROW: u64 = 256 << 10;
@@ -58,7 +61,20 @@ pub(crate) struct StreamContext {
     pub(crate) separates_messages: bool,
     pub(crate) metrics: Arc<StreamMetrics>,
     pub(crate) budget: Arc<Budget>,
+    /// Takes the first notice about these streams.
+    pub(crate) on_notice: Mutex<Option<OnNotice>>,
     pub(crate) stop: CancellationToken,
+}
+
+/// A consumer of one notice.
+pub(crate) type OnNotice = Box<dyn FnOnce(StreamNotice) + Send>;
+
+impl StreamContext {
+    fn report(&self, notice: StreamNotice) {
+        if let Some(report) = lock(&self.on_notice).take() {
+            report(notice);
+        }
+    }
 }
 
 /// The reason that a stream ended before its source did.
@@ -88,6 +104,7 @@ pub(crate) struct Stream {
     /// Whether the last byte of the output was a newline.
     at_line_start: bool,
     boundaries: Boundaries,
+    head: StreamHead,
     counted: Counted,
 }
 
@@ -118,6 +135,7 @@ impl Stream {
             is_begun: false,
             at_line_start: true,
             boundaries: Boundaries::default(),
+            head: StreamHead::default(),
             counted,
             context,
         }
@@ -269,6 +287,9 @@ impl Stream {
     pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
         self.take_newest_set().await?;
         self.context.metrics.read(piece.len());
+        if let Some(notice) = self.head.take(piece) {
+            self.context.report(notice);
+        }
         // The bytes after the last newline are pushed separately: at a newline there is no partial
         // match that could show.
         let (lines, rest) = match self.context.waits_for {
