@@ -24,7 +24,7 @@ use super::supervisor::{Command, Event};
 use super::sys::{self, Received};
 use super::terminal::Terminal;
 use super::{ECHO_AFTER_MS, ECHO_LEN_MAX, LINGER, SupervisionOptions};
-use crate::io::{Echo, PumpOptions, Release};
+use crate::io::{Echo, PumpOptions, Release, StreamFormat};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
@@ -110,6 +110,7 @@ impl Ready {
         let start = |route: Route| {
             let options = PumpOptions {
                 release: if route.is_pty { Release::Exact } else { options.release },
+                format: if route.is_pty { StreamFormat::Raw } else { options.format },
                 eio_ends: route.is_pty,
                 echo: route.is_pty.then_some(echo),
                 keep_screen: route.is_pty,

@@ -37,7 +37,7 @@ pub use event_loop::{Completion, Ready, Running, Status};
 pub use stream::StreamOutcome;
 pub use terminal::restore as restore_terminal;
 
-use crate::io::{Release, StreamNotice};
+use crate::io::{Release, StreamFormat, StreamNotice};
 use stdio::Stdio;
 use supervisor::Supervisor;
 use sys::Forked;
@@ -99,6 +99,8 @@ pub struct Program {
 pub struct SupervisionOptions {
     /// When redacted bytes are written, unless the output is a terminal.
     pub release: Release,
+    /// The format of the outputs, unless the output is a terminal.
+    pub format: StreamFormat,
     /// The time between a SIGTERM to this process and a SIGKILL to the child. None: no SIGKILL.
     pub kill_after: Option<Duration>,
     /// Called with the notice about each output, if there is one.

@@ -11,7 +11,7 @@ use hushlog::io::{PumpError, PumpOptions};
 
 use super::exit::{self, Exit};
 use super::input::{FilterInput, InputError};
-use super::masking::{self, OptionArgs};
+use super::masking::{self, FormatArgs, OptionArgs};
 use super::message::{self, Failure, reason};
 use super::output::Inputs;
 use super::progress::StreamProgress;
@@ -31,6 +31,8 @@ pub(crate) struct FilterArgs {
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 
     /// Show the bytes read, the rate and the number of masks so far, if standard error is a
     /// terminal
@@ -43,7 +45,7 @@ pub(crate) struct FilterArgs {
     /// text of the message, `rsyslog-mmexternal-fulljson` for the whole message, with
     /// interface.input="fulljson". The manual has the configuration.
     #[arg(long, value_enum, value_name = "PROTOCOL", help_heading = "Masking and output")]
-    #[arg(conflicts_with_all = ["release", "files", "progress"])]
+    #[arg(conflicts_with_all = ["release", "format", "files", "progress"])]
     pub(crate) protocol: Option<Protocol>,
 
     /// Set $!hushlog to "clean" in each answered message, so that a rule of rsyslog can stop all
@@ -56,7 +58,7 @@ pub(crate) struct FilterArgs {
 
 /// Runs the filter to the end of its input. `commands` are the names of the program's commands.
 pub(crate) fn run(args: &FilterArgs, commands: &[&str]) -> Result<Exit, Failure> {
-    let FilterArgs { files, sources, options, progress, protocol, mark } = args;
+    let FilterArgs { files, sources, options, format, progress, protocol, mark } = args;
     stdio::check_output()?;
     let input = FilterInput::find(files, commands)?;
     if protocol.is_some() {
@@ -83,6 +85,7 @@ pub(crate) fn run(args: &FilterArgs, commands: &[&str]) -> Result<Exit, Failure>
             }
             let mut pumping = PumpOptions::default();
             pumping.release = options.release.into();
+            pumping.format = format.format.into();
             pumping.on_notice = masking::on_notice(options);
             let progress = progress.then(|| StreamProgress::start(input.size)).flatten();
             pumping.progress = progress.as_ref().map(StreamProgress::counts);

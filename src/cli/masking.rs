@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
-use hushlog::io::{Release, StreamNotice};
+use hushlog::io::{Release, StreamFormat, StreamNotice};
 use hushlog::redact::secret::VALUE_LEN_MIN;
 use hushlog::registry::nearest;
 use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
@@ -80,6 +80,41 @@ impl From<WhenReleased> for Release {
         match release {
             WhenReleased::Exact => Release::Exact,
             WhenReleased::Line => Release::Line,
+        }
+    }
+}
+
+/// The format of a stream.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Masking and output")]
+pub(crate) struct FormatArgs {
+    /// The format of the stream
+    ///
+    /// In a format with lengths, a mask would shift all that follows. Each message goes out whole,
+    /// with its new length. `auto` takes only a stream that begins unmistakably as such a format;
+    /// until its second message begins, a masked first one waits. A stream that ceases to be what
+    /// it was goes on as plain text, masked, with a warning.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: Format,
+}
+
+/// See [`FormatArgs::format`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// A format with lengths, if the stream begins as one
+    Auto,
+    /// Bytes
+    Raw,
+    /// Syslog messages with their lengths (RFC 6587)
+    OctetCounted,
+}
+
+impl From<Format> for StreamFormat {
+    fn from(format: Format) -> StreamFormat {
+        match format {
+            Format::Auto => StreamFormat::Auto,
+            Format::Raw => StreamFormat::Raw,
+            Format::OctetCounted => StreamFormat::OctetCounted,
         }
     }
 }

@@ -17,7 +17,7 @@ use hushlog::source::Loaded;
 use rustix::io::Errno;
 
 use super::exit::{self, Exit};
-use super::masking::{self, OptionArgs};
+use super::masking::{self, FormatArgs, OptionArgs};
 use super::message::{self, Failure, reason};
 use super::output::Inputs;
 use super::report::{Tally, Target};
@@ -31,6 +31,8 @@ pub(crate) struct RunArgs {
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 
     /// Kill the command if it is still running this many seconds after hushlog receives SIGTERM; 0
     /// means never
@@ -44,7 +46,7 @@ pub(crate) struct RunArgs {
 
 /// Runs the command to its end, and ends with its status.
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let RunArgs { sources, options, kill_after, command } = args;
+    let RunArgs { sources, options, format, kill_after, command } = args;
     let target = Target::of_stream(options.report.as_deref(), || Inputs::new(&sources))?;
     let typed = command.first().map(PathBuf::from);
     let loaded = load(&sources, options.quiet, &command)?;
@@ -64,7 +66,8 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
 
     let kill_after = (kill_after > 0).then(|| Duration::from_secs(u64::from(kill_after)));
     let on_notice = masking::on_notice(&options);
-    let supervision = SupervisionOptions { release: options.release.into(), kill_after, on_notice };
+    let (release, format) = (options.release.into(), format.format.into());
+    let supervision = SupervisionOptions { release, format, kill_after, on_notice };
     let running = ready.run(&set, !options.keep_partial, supervision).map_err(|error| cannot_start(&error))?;
     harden::fail_point("run", set.expose().next().unwrap_or_default());
     let outcome = running.end();

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "sidecar")]
 pub(crate) mod budget;
+pub(crate) mod frames;
 mod line_buffer;
 mod pending;
 mod read;
@@ -46,6 +47,7 @@ pub use async_read::AsyncRedactReader;
 pub use async_write::AsyncRedactWriter;
 #[cfg(feature = "tokio")]
 pub use codec::{EndOfStream, RedactDecoder, RedactEncoder};
+pub use frames::StreamFormat;
 pub use line_buffer::{LINE_HELD_BYTES_MAX, Release};
 #[cfg(feature = "log")]
 pub use log::RedactLog;

@@ -38,6 +38,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::fd_writer::FdWriter;
+use super::frames::{Frames, StreamFormat};
 use super::line_buffer::{LineBuffer, Release};
 use super::pump_input::PumpInput;
 use super::screen::ScreenSwitches;
@@ -56,6 +57,8 @@ const STOPPING_LEN_MAX: u64 = 1 << 20;
 pub struct PumpOptions {
     /// When redacted bytes go out.
     pub release: Release,
+    /// The format of the stream. Frames with lengths go out whole, with either release.
+    pub format: StreamFormat,
     /// The input is the master side of a pseudo-terminal, which ends with the error EIO instead of
     /// an end of file.
     pub eio_ends: bool,
@@ -193,7 +196,11 @@ impl<'a> Relay<'a> {
         Relay {
             input,
             pump_input: PumpInput::new(input, output),
-            output: Output { line_buffer: LineBuffer::new(options.release), writer: FdWriter::new(output) },
+            output: Output {
+                frames: Frames::new(options.format, redactor.set(), options.release == Release::Line),
+                line_buffer: LineBuffer::new(options.release),
+                writer: FdWriter::new(output),
+            },
             redactor,
             options: options.clone(),
             screen: ScreenSwitches::default(),
@@ -241,7 +248,8 @@ impl<'a> Relay<'a> {
                         self.redactor.keep_width(switch.is_alternate);
                         input = after;
                     }
-                    self.output.push(self.redactor, input, splice_buf).map_err(output_error)?;
+                    let notice = self.output.push(self.redactor, input, splice_buf).map_err(output_error)?;
+                    self.report(notice);
                     self.pump_input.retire(len);
                     self.echo_is_due = self.redactor.held() > 0;
                     if let Some(progress) = &self.options.progress {
@@ -316,21 +324,45 @@ fn output_error(error: Errno) -> PumpError {
     }
 }
 
-/// The output side: release mode, gathering, descriptor.
+/// The output side: frames, release mode, gathering, descriptor.
 struct Output<'fd> {
+    /// As long as the stream may consist of frames.
+    frames: Option<Frames>,
     line_buffer: LineBuffer,
     writer: FdWriter<'fd>,
 }
 
 impl Output<'_> {
     /// Pushes a piece, and writes all releasable output. Bytes in `splice_buf` are not copied.
-    fn push(&mut self, redactor: &mut Redactor, input: &[u8], splice_buf: Option<&SpliceBuf>) -> Result<(), Errno> {
+    fn push(
+        &mut self,
+        redactor: &mut Redactor,
+        mut input: &[u8],
+        mut splice_buf: Option<&SpliceBuf>,
+    ) -> Result<Option<StreamNotice>, Errno> {
+        let mut notice = None;
+        if let Some(frames) = &mut self.frames {
+            let taken = frames.push(redactor, input, &mut |piece| self.writer.write(piece))?;
+            if !frames.is_lost() {
+                return self.writer.flush().map(|()| None);
+            }
+            notice = frames.is_known().then_some(StreamNotice::NotFrames);
+            let rest = frames.take_rest();
+            self.frames = None;
+            if !rest.is_empty() {
+                self.line_buffer.push(redactor, &rest, &mut |piece| self.writer.write(piece))?;
+            }
+            if taken > 0 {
+                (input, splice_buf) = (&input[taken..], None);
+            }
+        }
         let (writer, start) = (&mut self.writer, redactor.end());
         self.line_buffer.push(redactor, input, &mut |piece| match splice_buf {
             Some(splice_buf) => splice_buf.write(piece, start, writer),
             None => writer.write(piece),
         })?;
-        writer.flush()
+        writer.flush()?;
+        Ok(notice)
     }
 
     /// Writes some of the held-back bytes.
@@ -341,6 +373,10 @@ impl Output<'_> {
 
     /// Ends the stream, and writes the rest.
     fn finish(&mut self, redactor: &mut Redactor) -> Result<(), Errno> {
+        if let Some(mut frames) = self.frames.take() {
+            frames.finish(redactor, &mut |piece| self.writer.write(piece))?;
+            self.line_buffer.push(redactor, &frames.take_rest(), &mut |piece| self.writer.write(piece))?;
+        }
         self.line_buffer.finish(redactor, &mut |piece| self.writer.write(piece))?;
         self.writer.flush()
     }

@@ -18,6 +18,8 @@ pub enum StreamNotice {
     Utf16,
     /// It begins as UTF-32. Secrets are not found in it.
     Utf32,
+    /// It has ceased to consist of frames with their lengths. The rest is masked as plain text.
+    NotFrames,
 }
 
 impl StreamNotice {
@@ -30,6 +32,9 @@ impl StreamNotice {
             }
             StreamNotice::Utf16 => ("UTF-16", "secrets are not found in it"),
             StreamNotice::Utf32 => ("UTF-32", "secrets are not found in it"),
+            StreamNotice::NotFrames => {
+                return "the text is no more messages with their lengths; the rest is masked as plain text".to_owned();
+            }
         };
         format!("the text is {name}: {found}; convert it before, as with iconv -f {name}")
     }

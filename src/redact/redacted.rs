@@ -338,10 +338,13 @@ pub(crate) struct PieceBuf {
 impl PieceBuf {
     /// Copies the output of a redactor.
     pub(crate) fn append(&mut self, redacted: Redacted<'_>) {
-        for piece in redacted.pieces() {
-            self.bytes.append_growing(piece);
-            self.runs.push((piece.is_mask(), piece.start, piece.len()));
-        }
+        redacted.pieces().for_each(|piece| self.push(piece));
+    }
+
+    /// Copies a piece.
+    pub(crate) fn push(&mut self, piece: Piece<'_>) {
+        self.bytes.append_growing(piece);
+        self.runs.push((piece.is_mask(), piece.start, piece.len()));
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -59,6 +59,55 @@ fn a_stream_of_utf_16_is_masked_with_one_warning() {
     assert!(ran.err().contains("secrets are not found in it") && ran.stdout == input, "{}", ran.err());
 }
 
+/// J04 of the reports: a reader that counts bytes finds each message.
+#[test]
+fn messages_with_lengths_get_new_lengths() {
+    let message = |text: &str| format!("{} {text}", text.len());
+    let stream = |secret: &str| {
+        let texts = [format!("<13>1 - h app - - - login {secret} ok"), "<13>1 - second".into(), "<13>\n".into()];
+        texts.iter().map(|text| message(text)).collect::<String>()
+    };
+    let (input, masked) = (stream(SECRET), stream("[REDACTED:A]"));
+    let filter = |options: &[&str], input: &str| {
+        let arguments = [&["--env", "A"], options].concat();
+        run(hushlog(arguments).env("A", SECRET), input.as_bytes()).ends(0)
+    };
+    for options in [&[][..], &["--format", "auto"], &["--format", "octet-counted"], &["--release", "line"]] {
+        let ran = filter(options, &input);
+        assert_eq!((ran.out(), ran.err()), (masked.clone(), String::new()), "{options:?}");
+    }
+    assert_eq!(filter(&["--format", "raw"], &input).out(), input.replace(SECRET, "[REDACTED:A]"));
+    assert_eq!(filter(&["--mask-char", "*"], &input).out(), stream(&"*".repeat(SECRET.len())));
+    // A stream that ceases to be messages.
+    let ran = filter(&[], &format!("{input}and {SECRET}\n"));
+    assert_eq!(ran.out(), format!("{masked}and [REDACTED:A]\n"));
+    assert_eq!(
+        ran.err(),
+        "hushlog: warning: the text is no more messages with their lengths; the rest is masked as plain text\n"
+    );
+    let ran = filter(&["--format", "octet-counted"], &format!("no length {SECRET}\n"));
+    assert_eq!(ran.out(), "no length [REDACTED:A]\n");
+    assert!(ran.err().starts_with("hushlog: warning: ") && ran.err().lines().count() == 1);
+    assert_eq!(filter(&[], &format!("12 {SECRET}\n")).err(), "");
+    run(&mut hushlog(["--format", "lengths"]), b"").ends(2);
+}
+
+/// Long inputs also pass through pages that are spliced.
+#[test]
+fn many_messages_with_lengths_are_counted() {
+    let message = |secret: &str, number: usize| {
+        let text = format!("<13>1 - h app {number} - - {secret} {}", "x".repeat(number % 300));
+        format!("{} {text}", text.len())
+    };
+    let stream = |secret: &str| (0..20_000).map(|number| message(secret, number)).collect::<String>();
+    let tail = "no message\n".repeat(200_000);
+    for end in ["", &tail] {
+        let mut command = hushlog(["--env", "A", "--quiet"]);
+        let ran = run(command.env("A", SECRET), (stream(SECRET) + end).as_bytes()).ends(0);
+        assert!(ran.out() == stream("[REDACTED:A]") + end, "{} bytes", ran.stdout.len());
+    }
+}
+
 #[test]
 fn sources_add_up() {
     let (dir, _) = with_log();

@@ -182,7 +182,10 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
 /// Constructors of redacted bytes beside the redactor, and the only files that call each: see
 /// `redact::redacted`.
 const REDACTED_BY_HAND: &[(&str, &[&str])] = &[
-    ("Piece::fixed(", &["src/sidecar/stream/boundaries.rs", "src/sidecar/stream/mod.rs"]),
+    (
+        "Piece::fixed(",
+        &["src/io/frames/octet_counted.rs", "src/sidecar/stream/boundaries.rs", "src/sidecar/stream/out.rs"],
+    ),
     ("RedactedBuf::reread(", &["src/sidecar/sink/spool.rs"]),
     (".fill_in(", &["src/container/placeholders.rs", "src/redact/redacted.rs"]),
 ];

@@ -66,6 +66,15 @@ fn an_output_of_utf_16_is_masked_with_one_warning() {
     assert_eq!(ran.err().matches("hushlog: warning: the text is UTF-16: ").count(), 1, "{}", ran.err());
 }
 
+#[test]
+fn messages_with_lengths_of_an_output_get_new_lengths() {
+    let stage = Stage::new();
+    let message = |text: &str| format!("{} <13>{text}", text.len() + 4);
+    let stream = |secret: &str| message(secret) + &message("plain");
+    let ran = run_within(&mut stage.command(How::Wrapped, ["printf", "%s", &stream(SECRET)]), b"", LIMIT).ends(0);
+    assert_eq!(ran.out(), stream(MASK));
+}
+
 /// A unit of UTF-16, for printf.
 fn escaped(unit: u16) -> String {
     unit.to_le_bytes().iter().map(|byte| format!("\\{byte:03o}")).collect()

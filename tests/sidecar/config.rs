@@ -140,6 +140,8 @@ fn a_stream_is_checked() {
     );
     wrong(&stream("source: { stdin: true } | sink: { stdout: true } | line_max: 100"), 5, "line_max: must be from 1K");
     wrong(&stream("source: { stdin: true } | sink: { file: /a, rotate_size: 1Q }"), 4, "a number of bytes");
+    let octets = "source: { unix_datagram: /a } | sink: { stdout: true } | format: octet-counted";
+    wrong(&stream(octets), 5, "format: octet-counted is not valid with unix_datagram");
     wrong(
         &stream("source: { files: /a/*.log } | sink: { stdout: true }"),
         3,
@@ -268,7 +270,7 @@ const ALL: &str = r#"{
         "only": ["PROD_*"], "except": ["PROD_MODE"], "all": true },
     "options": { "mask": "***", "min_length": 8, "encodings": true, "keep_partial": false },
     "streams": [
-        { "name": "a", "source": { "stdin": true }, "sink": { "stdout": true }, "release": "exact", "line_max": "64K", "format": "plain" },
+        { "name": "a", "source": { "stdin": true }, "sink": { "stdout": true }, "release": "exact", "line_max": "64K", "format": "octet-counted" },
         { "name": "b", "source": { "fifo": "/f", "mode": "0620" }, "sink": { "fifo": "/g" } },
         { "name": "c", "source": { "unix": "/u", "mode": "0666", "connections_max": 10 }, "sink": { "unix": "/v" } },
         { "name": "d", "source": { "unix_datagram": "/dev/log" }, "sink": { "unix_datagram": "/w", "away": "drop" } },

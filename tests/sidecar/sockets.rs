@@ -60,6 +60,57 @@ fn a_stream_of_utf_16_is_warned_about_once() {
     sidecar.stop();
 }
 
+/// A syslog message behind its length.
+fn message(text: &str) -> String {
+    format!("{} <13>{text}", text.len() + 4)
+}
+
+#[test]
+fn messages_with_lengths_get_new_lengths() {
+    let place = Place::new();
+    let declared =
+        "name: declared, format: octet-counted, source: { unix: DIR/declared }, sink: { file: DIR/of-declared }";
+    let config = place.streams(&[UNIX, declared]);
+    let mut sidecar = place.start(&config);
+    let (first, second) = (message(&format!("a {VALUE}")), message("second"));
+    let (masked, half) = (message(&format!("a {MASK}")), &second[..second.len() - 2]);
+    // One waits for the next, and the last for the end of the connection.
+    let mut connection = sidecar.connect("app");
+    connection.write_all((first.clone() + half).as_bytes()).expect("it reads");
+    sidecar.file_is("out", &masked);
+    connection.write_all(b"nd").expect("it reads");
+    drop(connection);
+    sidecar.file_is("out", &format!("{masked}{second}"));
+    sidecar.send("app", &first);
+    sidecar.file_is("out", &format!("{masked}{second}{masked}"));
+    // A declared one waits for nothing.
+    let mut connection = sidecar.connect("declared");
+    connection.write_all(first.as_bytes()).expect("it reads");
+    sidecar.file_is("of-declared", &masked);
+    // The stream ceases to be messages.
+    connection.write_all(format!("{first}and {VALUE}\nno end").as_bytes()).expect("it reads");
+    sidecar.file_is("of-declared", &format!("{masked}{masked}and {MASK}\n"));
+    sidecar.says("the stream declared: the text is no more messages with their lengths");
+    drop(connection);
+    sidecar.file_is("of-declared", &format!("{masked}{masked}and {MASK}\nno end\n"));
+    sidecar.stop();
+}
+
+/// A message that waits is searched with a set that came later.
+#[test]
+fn a_message_that_waits_is_searched_with_a_new_set() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    let mut connection = sidecar.connect("app");
+    connection.write_all(message("a late-value-77").as_bytes()).expect("it reads");
+    sidecar.ask(&["add", "B"], "late-value-77").ends(0);
+    connection.write_all(message("late-value-77").as_bytes()).expect("it reads");
+    drop(connection);
+    sidecar.file_is("out", &(message("a [REDACTED:B]") + &message("[REDACTED:B]")));
+    sidecar.stop();
+}
+
 #[test]
 fn d10_after_half_a_frame_the_others_are_served() {
     let place = Place::new();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::plan::{OnAway, Outlet, Plan, ScrubPlan, SinkPlan, SourcePlan, Spool, StreamPlan, Way};
 use super::problem::{Checked, Problem};
 use super::section::{Config, Confine, Scrub, Secrets, Sink, Source, Stream};
-use super::value::Away;
+use super::value::{Away, Format};
 use crate::redact::mask::Mask;
 use crate::redact::secret::VALUE_LEN_MIN;
 
@@ -169,10 +169,23 @@ impl Stream {
             way: Way {
                 release: self.release.unwrap_or_default().into(),
                 line_max: line_max as usize,
-                format: self.format.unwrap_or_default(),
+                format: self.format()?,
                 mask_partial,
             },
         })
+    }
+}
+
+impl Stream {
+    /// The format. A datagram needs no length.
+    fn format(&self) -> Checked<Format> {
+        let format = self.format.unwrap_or_default();
+        match format {
+            Format::Auto | Format::OctetCounted if self.source.unix_datagram.is_none() => Ok(format),
+            Format::OctetCounted => Err(Problem::of("format", "octet-counted is not valid with unix_datagram")),
+            Format::Auto => Ok(Format::Raw),
+            Format::Raw | Format::Docker | Format::Cri => Ok(format),
+        }
     }
 }
 

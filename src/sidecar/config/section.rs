@@ -132,8 +132,9 @@ pub struct Stream {
     pub release: Option<ReleaseAt>,
     /// The longest line that waits for its end, in bytes. Default: 1M.
     pub line_max: Option<Size>,
-    /// The format of the lines: `plain` (default), `docker` (json-file) or `cri`, whose partial
-    /// lines are joined.
+    /// The format: `auto` (default), `raw`, `octet-counted` (syslog messages with their lengths),
+    /// `docker` (json-file) or `cri`, whose partial lines are joined. `auto` is `octet-counted` if
+    /// the stream begins as that, and otherwise `raw`.
     pub format: Option<Format>,
 }
 

@@ -24,17 +24,29 @@ pub enum ReleaseAt {
     Exact,
 }
 
-/// The format of the lines of a stream.
+/// The format of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// Lines.
+    /// One with lengths, if the stream begins as one; otherwise lines.
     #[default]
-    Plain,
+    Auto,
+    /// Lines.
+    #[serde(alias = "plain")]
+    Raw,
+    /// Syslog messages with their lengths.
+    OctetCounted,
     /// Records of Docker's json-file driver.
     Docker,
     /// Records of the container runtime interface.
     Cri,
+}
+
+impl Format {
+    /// Whether a stream can go on in the middle, without what was before.
+    pub(crate) fn goes_on_anywhere(self) -> bool {
+        matches!(self, Format::Auto | Format::Raw)
+    }
 }
 
 /// The action while a sink is unavailable.

@@ -95,10 +95,10 @@ pub(in crate::sidecar) fn open(stream: &StreamPlan, running: &Arc<Running>) -> i
     })
 }
 
-/// Lets connections outlive the sidecar, except with container records: after a partial record
-/// without a known boundary, later ones cannot be assembled.
+/// Lets connections outlive the sidecar, except with container records and messages with lengths:
+/// after a part of one, the next has no known beginning.
 fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -> Connections {
-    if stream.way.format != Format::Plain {
+    if !stream.way.format.goes_on_anywhere() {
         return connections;
     }
     connections
@@ -137,7 +137,7 @@ fn voice(
             active: running.reloader.active.clone(),
             sink: Arc::clone(&sink),
             // These lines are no records of the stream, in any format.
-            way: Way { format: Format::Plain, ..way },
+            way: Way { format: Format::Raw, ..way },
             waits_for: WaitsFor::Line,
             separates_messages: true,
             metrics,

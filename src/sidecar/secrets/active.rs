@@ -154,7 +154,7 @@ mod tests {
         let context = StreamContext {
             active: sender.subscribe(),
             sink: Arc::new(Sink::new(Arc::new(plan), Arc::new(drop), &Arc::default())),
-            way: Way { release, line_max: 1 << 10, format: Format::Plain, mask_partial: true },
+            way: Way { release, line_max: 1 << 10, format: Format::Raw, mask_partial: true },
             waits_for: if release == Release::Line { WaitsFor::Line } else { WaitsFor::Nothing },
             separates_messages: true,
             metrics: Arc::default(),

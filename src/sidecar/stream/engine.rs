@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::framed::{Framed, Rest};
 use crate::container::RecordFormat;
 use crate::container::redactor::ContainerRedactor;
-use crate::io::Release;
 use crate::io::budget::{Budget, BudgetShare};
+use crate::io::{Release, StreamFormat};
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 use crate::redact::redacted::Piece;
@@ -20,6 +21,8 @@ pub(crate) enum Engine {
     /// A redactor; and the first bytes of a stream that an earlier sidecar began.
     Plain(Redactor, Option<Box<First>>),
     Container(Box<ContainerRedactor>),
+    /// A redactor behind frames with their lengths, or behind text that was such frames.
+    Framed(Box<Framed>),
 }
 
 /// The first bytes of a resumed stream, until it is known whether they are the rest of a secret.
@@ -77,8 +80,19 @@ impl Engine {
             let redactor = redactor.with_budget(BudgetShare::new(Arc::clone(budget), !by_lines));
             Engine::Container(Box::new(if by_lines { redactor.by_lines() } else { redactor }))
         };
+        let framed = |format| {
+            let redactor = Redactor::new(Arc::clone(&set)).mask_partial(way.mask_partial);
+            let share = BudgetShare::new(Arc::clone(budget), !by_lines);
+            let mut engine = Engine::Framed(Box::new(Framed::new(format, by_lines, redactor, share)));
+            if !engine.is_framing() {
+                engine.become_plain();
+            }
+            engine
+        };
         match way.format {
-            Format::Plain => Engine::Plain(Redactor::new(set).mask_partial(way.mask_partial), None),
+            Format::Raw => framed(StreamFormat::Raw),
+            Format::Auto => framed(StreamFormat::Auto),
+            Format::OctetCounted => framed(StreamFormat::OctetCounted),
             Format::Docker => container(RecordFormat::Docker),
             Format::Cri => container(RecordFormat::Cri),
         }
@@ -87,9 +101,64 @@ impl Engine {
     /// Resumes a stream of an earlier sidecar. The last `before` bytes that it wrote may begin a
     /// secret. Must be called before the first push.
     pub(crate) fn resume(&mut self, before: usize) {
+        self.become_plain();
         match self {
             Engine::Plain(_, first) => *first = Some(Box::new(First { before, ..First::default() })),
             Engine::Container(container) => container.resume(before),
+            Engine::Framed(_) => {}
+        }
+    }
+
+    /// Whether the stream may consist of frames, which go out whole.
+    pub(crate) fn is_framing(&self) -> bool {
+        matches!(self, Engine::Framed(framed) if framed.is_framing())
+    }
+
+    /// Pushes a piece of a stream that may consist of frames. Returns the number of bytes taken,
+    /// whole frames, and the end of the text that they come from.
+    pub(crate) fn push_frames(&mut self, piece: &[u8]) -> (usize, Vec<Piece<'_>>, u64) {
+        match self {
+            Engine::Framed(framed) => framed.push(piece),
+            Engine::Plain(..) | Engine::Container(_) => (0, Vec::new(), self.end()),
+        }
+    }
+
+    /// Ends a stream that may consist of frames. Returns the last one.
+    pub(crate) fn finish_frames(&mut self) -> Vec<Piece<'_>> {
+        if let Engine::Framed(framed) = self { framed.finish() } else { Vec::new() }
+    }
+
+    /// The text of a stream that has ceased to be frames, and goes on as any other.
+    pub(crate) fn take_rest(&mut self) -> Option<Rest> {
+        let Engine::Framed(framed) = self else { return None };
+        let rest = framed.take_rest()?;
+        if !rest.was_known {
+            // All of the text went through the redactor, lengths included.
+            self.become_plain();
+        }
+        Some(rest)
+    }
+
+    /// Begins a new stream after a whole one of frames.
+    pub(crate) fn begin_frames(&mut self) {
+        if let Engine::Framed(framed) = self {
+            framed.begin_anew();
+        }
+    }
+
+    /// The redactor, if the stream is text, whose lines wait.
+    pub(crate) fn of_lines(&mut self) -> Option<&mut Redactor> {
+        match self {
+            Engine::Plain(redactor, _) => Some(redactor),
+            Engine::Framed(framed) if !framed.is_framing() => Some(&mut framed.redactor),
+            Engine::Framed(_) | Engine::Container(_) => None,
+        }
+    }
+
+    fn become_plain(&mut self) {
+        if let Engine::Framed(framed) = self {
+            let other = Redactor::new(Arc::clone(framed.redactor.set()));
+            *self = Engine::Plain(std::mem::replace(&mut framed.redactor, other), None);
         }
     }
 
@@ -102,6 +171,7 @@ impl Engine {
                 None => redactor.held(),
             },
             Engine::Container(container) => container.open(),
+            Engine::Framed(framed) => framed.redactor.held(),
         }
     }
 
@@ -115,6 +185,10 @@ impl Engine {
             }
             Engine::Plain(redactor, Some(first)) => first.push(redactor, piece),
             Engine::Container(container) => container.push(piece),
+            Engine::Framed(framed) => {
+                let end = framed.redactor.end() + piece.len() as u64;
+                (framed.redactor.push(piece).pieces().collect(), end)
+            }
         }
     }
 
@@ -123,6 +197,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, _) => redactor.swap(set).pieces().collect(),
             Engine::Container(container) => container.swap(set),
+            Engine::Framed(framed) => framed.swap(set),
         }
     }
 
@@ -132,6 +207,7 @@ impl Engine {
             Engine::Plain(redactor, None) => redactor.finish().pieces().collect(),
             Engine::Plain(redactor, Some(first)) => first.finish(redactor),
             Engine::Container(container) => container.finish(),
+            Engine::Framed(framed) => framed.redactor.finish().pieces().collect(),
         }
     }
 
@@ -140,6 +216,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, _) => redactor.set().reach(),
             Engine::Container(container) => container.reach(),
+            Engine::Framed(framed) => framed.redactor.set().reach(),
         }
     }
 
@@ -148,6 +225,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, _) => redactor.end(),
             Engine::Container(container) => container.end(),
+            Engine::Framed(framed) => framed.redactor.end(),
         }
     }
 
@@ -156,13 +234,14 @@ impl Engine {
         match self {
             Engine::Plain(redactor, first) => redactor.end() + open(first).map_or(0, |first| first.text.len() as u64),
             Engine::Container(container) => container.end(),
+            Engine::Framed(framed) => framed.redactor.end(),
         }
     }
 
     /// Marks the next bytes as those of another file.
     pub(crate) fn boundary(&mut self) {
         match self {
-            Engine::Plain(..) => {}
+            Engine::Plain(..) | Engine::Framed(_) => {}
             Engine::Container(container) => container.boundary(),
         }
     }
@@ -172,6 +251,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, first) => open(first).map_or(redactor.held(), |first| first.text.len()) as u64,
             Engine::Container(container) => container.held(),
+            Engine::Framed(framed) => framed.held() as u64,
         }
     }
 
@@ -180,6 +260,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, first) => open(first).map_or(redactor.unsettled(), |first| first.text.len() as u64),
             Engine::Container(container) => container.unsettled(),
+            Engine::Framed(framed) => framed.unsettled(),
         }
     }
 
@@ -191,6 +272,7 @@ impl Engine {
                 first.take_if(|first| first.is_settled);
             }
             Engine::Container(container) => container.shrink_to_fit(),
+            Engine::Framed(framed) => framed.rest(),
         }
     }
 
@@ -199,6 +281,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, _) => redactor.counts(),
             Engine::Container(container) => container.counts(),
+            Engine::Framed(framed) => framed.redactor.counts(),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Upto {
     Line,
     /// No input: the set has changed.
     Before,
+    /// The end of a frame with its length.
+    Frame,
     /// The end of the message.
     Whole,
 }
@@ -86,7 +88,7 @@ impl Lines {
     /// `end`.
     pub(crate) fn cut(&mut self, pieces: &[Piece<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
         let len = match (self.waits_for, upto) {
-            (_, Upto::Whole) | (WaitsFor::Nothing, _) => usize::MAX,
+            (_, Upto::Whole | Upto::Frame) | (WaitsFor::Nothing, _) => usize::MAX,
             (WaitsFor::Whole, _) => 0,
             (WaitsFor::Line, Upto::Before) => {
                 self.release.add(pieces);

@@ -3,7 +3,9 @@
 pub(super) mod boundaries;
 pub(super) mod buffer;
 pub(super) mod engine;
+mod framed;
 pub(super) mod lines;
+mod out;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -14,20 +16,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::config::{Format, Way};
+use super::config::Way;
 use super::metrics::StreamMetrics;
 use super::secrets::active::{self, Active};
-use super::sink::{Batch, Sink, WriteOutcome};
+use super::sink::Sink;
 use super::source::{ReadOutcome, Source};
 use super::stream::boundaries::Boundaries;
 use super::stream::buffer::Buffer;
 use super::stream::engine::Engine;
 use super::stream::lines::{Lines, Upto, WaitsFor};
+use super::stream::out::Out;
 use crate::io::StreamNotice;
 use crate::io::budget::Budget;
 use crate::io::stream_head::StreamHead;
-use crate::redact::reach::Reach;
-use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::RegionCounts;
 use crate::redact::release::split_lines;
 use crate::sys::mutex::lock;
@@ -38,8 +39,6 @@ const BYTES_IN_A_ROW: u64 = 256 << 10;
 const PIECES_IN_A_ROW: usize = 64;
 /// The interval at which a busy stream reports its counts.
 const UPDATE_EVERY: Duration = Duration::from_secs(1);
-/// A write that takes at least this long counts as waiting for the sink.
-const WAITED_MIN: Duration = Duration::from_millis(1);
 /// The bytes that a stream still reads when the sidecar stops: more than any socket or pipe holds
 /// by default.
 const STOPPING_LEN_MAX: u64 = 4 << 20;
@@ -265,7 +264,7 @@ impl Stream {
     /// Takes the newest set, if there is a newer one. Held-back bytes are searched again.
     pub(crate) async fn take_newest_set(&mut self) -> Result<(), Broken> {
         let Some(set) = active::take_newer(&mut self.active) else { return Ok(()) };
-        if let (Engine::Plain(redactor, _), WaitsFor::Line) = (&mut self.engine, self.context.waits_for) {
+        if let (Some(redactor), WaitsFor::Line) = (self.engine.of_lines(), self.context.waits_for) {
             self.counted.is_due |= !self.lines.waiting().is_empty();
             self.lines.swap(redactor, &set);
             self.is_begun |= !self.lines.waiting().is_empty();
@@ -290,19 +289,8 @@ impl Stream {
         if let Some(notice) = self.head.take(piece) {
             self.context.report(notice);
         }
-        // The bytes after the last newline are pushed separately: at a newline there is no partial
-        // match that could show.
-        let (lines, rest) = match self.context.waits_for {
-            WaitsFor::Line => split_lines(piece),
-            WaitsFor::Nothing | WaitsFor::Whole => (&[][..], piece),
-        };
-        if !lines.is_empty() {
-            self.push_part(lines, Upto::Newline).await?;
-            self.update_metrics_if_due();
-        }
-        if !rest.is_empty() {
-            self.push_part(rest, Upto::Line).await?;
-        }
+        let taken = if self.engine.is_framing() { self.push_frames(piece).await? } else { 0 };
+        self.push_text(&piece[taken..]).await?;
         let held = match (&self.engine, self.context.waits_for) {
             (Engine::Plain(..), WaitsFor::Line | WaitsFor::Whole) => self.pushed - self.finished,
             _ => self.engine.held() + self.lines.waiting().len() as u64,
@@ -311,8 +299,55 @@ impl Stream {
         Ok(())
     }
 
+    /// Pushes a piece of a stream that may consist of frames, which go out whole. Returns the
+    /// number of bytes taken: fewer only if the rest is text.
+    async fn push_frames(&mut self, piece: &[u8]) -> Result<usize, Broken> {
+        let reach = self.engine.reach();
+        let (taken, pieces, end) = self.engine.push_frames(piece);
+        self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask());
+        let out = Out { context: &self.context, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+        out.give(&pieces, taken, Upto::Frame, reach, end).await?;
+        drop(pieces);
+        self.pushed += taken as u64;
+        self.end_frames().await?;
+        Ok(taken)
+    }
+
+    /// Settles the frames that are out. If the stream has ceased to be frames, its text follows.
+    async fn end_frames(&mut self) -> Result<(), Broken> {
+        self.lines.end(self.engine.end());
+        if let Some(rest) = self.engine.take_rest() {
+            if rest.was_known {
+                self.context.report(StreamNotice::NotFrames);
+            }
+            self.pushed -= rest.text.len() as u64;
+            self.push_text(&rest.text).await?;
+        } else {
+            self.finished = self.settled();
+            self.update_metrics_if_due();
+        }
+        Ok(())
+    }
+
+    /// Pushes text. The bytes after the last newline are pushed separately: at a newline there is
+    /// no partial match that could show.
+    async fn push_text(&mut self, text: &[u8]) -> Result<(), Broken> {
+        let (lines, rest) = match self.context.waits_for {
+            WaitsFor::Line => split_lines(text),
+            WaitsFor::Nothing | WaitsFor::Whole => (&[][..], text),
+        };
+        if !lines.is_empty() {
+            self.push_part(lines, Upto::Newline).await?;
+            self.update_metrics_if_due();
+        }
+        if !rest.is_empty() {
+            self.push_part(rest, Upto::Line).await?;
+        }
+        Ok(())
+    }
+
     async fn push_part(&mut self, part: &[u8], upto: Upto) -> Result<(), Broken> {
-        let (reach, has_records) = (self.engine.reach(), self.context.way.format != Format::Plain);
+        let (reach, has_records) = (self.engine.reach(), matches!(self.engine, Engine::Container(_)));
         let (pieces, end) = self.engine.push(part);
         let pieces = self.boundaries.part(pieces);
         self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask() || has_records);
@@ -327,7 +362,7 @@ impl Stream {
             (Engine::Plain(..), _) => {
                 self.finished = self.lines.waiting_start().unwrap_or(self.pushed).min(self.settled());
             }
-            (Engine::Container(_), _) => self.finish_records(),
+            (Engine::Container(_) | Engine::Framed(_), _) => self.finish_records(),
         }
         Ok(())
     }
@@ -355,6 +390,21 @@ impl Stream {
 
     /// Ends a message: held-back bytes are released, and the next input begins anew.
     pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
+        if self.engine.is_framing() {
+            let (reach, end) = (self.engine.reach(), self.engine.end());
+            let pieces = self.engine.finish_frames();
+            self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask());
+            let out = Out { context: &self.context, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+            out.give(&pieces, 0, Upto::Frame, reach, end).await?;
+            drop(pieces);
+            self.end_frames().await?;
+        }
+        if self.engine.is_framing() {
+            self.engine.begin_frames();
+            self.finished = self.pushed;
+            self.context.metrics.hold(&mut self.counted.held, 0);
+            return Ok(());
+        }
         let (reach, end) = (self.engine.reach(), self.engine.end());
         let pieces = self.boundaries.part(self.engine.finish());
         self.counted.is_due |= !pieces.is_empty();
@@ -419,67 +469,5 @@ impl Drop for Stream {
         self.context.metrics.hold(&mut self.counted.held, 0);
         self.context.metrics.lag(&mut self.counted.lag, 0);
         self.context.metrics.open.fetch_sub(1, Relaxed);
-    }
-}
-
-/// The output side of a stream.
-struct Out<'a> {
-    context: &'a StreamContext,
-    lines: &'a mut Lines,
-    at_line_start: &'a mut bool,
-}
-
-impl Out<'_> {
-    /// Writes the released output to the sink. The pieces come from `input_len` bytes of input, and
-    /// from the text before `end`.
-    async fn give(
-        self,
-        pieces: &[Piece<'_>],
-        input_len: usize,
-        upto: Upto,
-        reach: Reach,
-        end: u64,
-    ) -> Result<(), Broken> {
-        let is_last = upto == Upto::Whole;
-        let cut = self.lines.cut(pieces, upto, reach, end);
-        let newline = Some(Piece::fixed("\n", end)).filter(|_| is_last && self.needs_newline(pieces));
-        if cut.is_some() || newline.is_some() {
-            let gone = cut.gone(self.lines.waiting(), pieces);
-            let last = gone.clone().last().and_then(|piece| piece.bytes().last()).copied();
-            self.write(gone.chain(newline), input_len, is_last).await?;
-            *self.at_line_start = is_last || last == Some(b'\n');
-        } else {
-            self.context.metrics.finish(input_len);
-        }
-        self.lines.keep(cut, pieces, reach, end);
-        Ok(())
-    }
-
-    /// Returns whether a newline must end the message, because nothing else separates it from the
-    /// next.
-    fn needs_newline(&self, pieces: &[Piece<'_>]) -> bool {
-        let last = pieces.last().map_or(self.lines.waiting(), |piece| *piece).bytes().last();
-        self.context.separates_messages && last.map_or(!*self.at_line_start, |last| *last != b'\n')
-    }
-
-    async fn write<'s>(
-        &self,
-        pieces: impl Iterator<Item = Piece<'s>> + Clone + Send,
-        input_len: usize,
-        is_last: bool,
-    ) -> Result<(), Broken> {
-        let mut gathered = RedactedBuf::default();
-        let is_whole = is_last && self.context.waits_for == WaitsFor::Whole;
-        let batch = Batch::new(pieces, &mut gathered, is_whole).within_line(!*self.at_line_start);
-        let (metrics, start) = (&self.context.metrics, Instant::now());
-        match self.context.sink.write(&batch).await.map_err(Broken::Sink)? {
-            WriteOutcome::Written => metrics.finish(input_len),
-            WriteOutcome::Dropped => drop(metrics.dropped.fetch_add(input_len as u64, Relaxed)),
-        }
-        let waited = start.elapsed();
-        if waited >= WAITED_MIN {
-            metrics.wait(waited);
-        }
-        Ok(())
     }
 }

@@ -19,7 +19,7 @@ use rustix::net::{Shutdown, SocketAddrAny, SocketAddrUnix, SocketType, getsockna
 
 use super::fd_store::{FdStore, StoredFd, name_prefix};
 use crate::sidecar::SidecarError;
-use crate::sidecar::config::{Format, SourcePlan, StreamPlan};
+use crate::sidecar::config::{SourcePlan, StreamPlan};
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::source::connection::Connection;
 use crate::sys::mutex::lock;
@@ -105,7 +105,7 @@ fn check(socket: &OwnedFd, streams: &[StreamPlan]) -> io::Result<()> {
 /// Whether this connection, kept by this name, belongs to the stream.
 fn goes_to(connection: &OwnedFd, name: &str, stream: &StreamPlan) -> bool {
     let is_its_own = || name.starts_with(&name_prefix(&stream.name)) && is_connected(&stream.source);
-    stream.way.format == Format::Plain && (is_its_own() || is_at(connection, &stream.source).unwrap_or(false))
+    stream.way.format.goes_on_anywhere() && (is_its_own() || is_at(connection, &stream.source).unwrap_or(false))
 }
 
 /// Whether each connection to this source is a stream of its own.

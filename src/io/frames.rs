@@ -1,0 +1,382 @@
+//! Streams whose frames carry their lengths. A mask changes the length of a text, and a reader that
+//! counts bytes then loses the rest of the stream. So each frame waits until it is whole, and goes
+//! out with its new length.
+//!
+//! A format that was declared is taken at its word: a frame is a text by itself, and goes out with
+//! its last byte. Without a declaration ([`StreamFormat::Auto`]) the stream has to begin
+//! unmistakably, and the writer of a log may be hostile: with a wrong length it could cut a secret
+//! of another writer in two. So a frame ends only where the next one begins, or the input ends:
+//!
+//! - The first frame is searched with its length, as plain text is.
+//! - A frame waits for the header of the next one. With exact release, it goes out at its end if
+//!   the redactor holds nothing back and it is the same in either case: nothing in it is masked, or
+//!   an earlier frame has ended properly.
+//! - A stream that ceases to be frames goes on as plain text, from the last byte that was searched:
+//!   no search ends at a border that was none.
+//!
+//! Memory: a frame of at most [`FRAME_LEN_MAX`] bytes, and its output. Cost: linear, and each byte
+//! is copied once or twice. With a mask as long as what it replaces, nothing needs to be counted.
+
+mod octet_counted;
+
+#[cfg(feature = "sidecar")]
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::redact::mask::Mask;
+use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::{Piece, Redacted, RedactedBuf};
+use crate::redact::redactor::Redactor;
+use crate::redact::wiped::append;
+
+/// The longest frame, in bytes. A stream with a longer one goes on as plain text.
+const FRAME_LEN_MAX: usize = 1 << 20;
+/// The memory kept between frames, in bytes.
+const KEPT_LEN_MAX: usize = 1 << 10;
+
+/// The format of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamFormat {
+    /// Bytes.
+    #[default]
+    Raw,
+    /// One of the formats with lengths, if the stream begins unmistakably as one; otherwise bytes.
+    Auto,
+    /// Syslog messages, each behind its length in decimal digits and a blank (RFC 6587, 3.4.1).
+    OctetCounted,
+}
+
+/// What the bytes between two frames are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Header {
+    /// The beginning of a header.
+    Partial,
+    /// A whole header of `header_len` bytes, and perhaps the first bytes of its frame of `len`.
+    Whole { header_len: usize, len: usize },
+    /// None.
+    Other,
+}
+
+/// A format whose frames carry their lengths.
+trait Framing: Send + Sync {
+    /// Reads a header. `strictly`: it has to be unmistakable. The bytes grow one at a time, and are
+    /// at most some twenty.
+    fn header(&self, bytes: &[u8], strictly: bool) -> Header;
+
+    /// Appends the header of a frame of this length, as pieces of fixed text.
+    fn write_header(&self, len: usize, pieces: &mut Vec<Piece<'static>>);
+}
+
+/// The frames of one stream, before a redactor.
+pub(crate) struct Frames {
+    framing: &'static dyn Framing,
+    is_declared: bool,
+    by_lines: bool,
+    /// A frame has begun.
+    is_begun: bool,
+    /// A frame has ended properly.
+    is_confirmed: bool,
+    is_lost: bool,
+    /// The beginning of a header.
+    next: Zeroizing<Vec<u8>>,
+    /// The frame that is not whole yet; or with line release, a whole one that waits.
+    frame: Option<Frame>,
+    /// The bytes of that frame, from its header on.
+    raw: Zeroizing<Vec<u8>>,
+    /// A whole frame that was searched, and waits for the next header.
+    searched: Option<Searched>,
+    out: RedactedBuf,
+}
+
+/// The lengths of a frame, as its header states them.
+#[derive(Clone, Copy)]
+struct Frame {
+    header_len: usize,
+    len: usize,
+}
+
+impl Frame {
+    fn end(self) -> usize {
+        self.header_len + self.len
+    }
+}
+
+/// The output of a frame.
+#[derive(Clone, Copy)]
+struct Searched {
+    frame: Frame,
+    /// Its beginning in the text of the redactor.
+    start: u64,
+    /// The length of its input without the header, which is less than stated at the end of a
+    /// stream.
+    input_len: usize,
+    /// Whether the output begins with the header.
+    has_header: bool,
+    is_masked: bool,
+    is_header_masked: bool,
+}
+
+impl Frames {
+    /// Begins a stream. `None`: its bytes need not be counted.
+    pub(crate) fn new(format: StreamFormat, set: &NeedleSet, by_lines: bool) -> Option<Frames> {
+        let keeps_lengths = matches!(set.mask(), Mask::Char(_));
+        (format != StreamFormat::Raw && !keeps_lengths).then(|| Frames {
+            framing: &octet_counted::OctetCounted,
+            is_declared: format != StreamFormat::Auto,
+            by_lines,
+            is_begun: false,
+            is_confirmed: false,
+            is_lost: false,
+            next: Zeroizing::default(),
+            frame: None,
+            raw: Zeroizing::default(),
+            searched: None,
+            out: RedactedBuf::new(KEPT_LEN_MAX),
+        })
+    }
+
+    /// Takes a piece of input, and writes all frames that may go out. Returns the number of bytes
+    /// taken: fewer only if the rest is plain text ([`is_lost`](Frames::is_lost)).
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`. Bytes that it did not accept are lost then.
+    pub(crate) fn push<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        input: &[u8],
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut at = 0;
+        while at < input.len() && !self.is_lost {
+            if let Some(frame) = self.frame.filter(|frame| self.raw.len() < frame.end()) {
+                let rest = &input[at..];
+                let part = &rest[..rest.len().min(frame.end() - self.raw.len())];
+                append(&mut self.raw, part);
+                at += part.len();
+                if self.raw.len() == frame.end() {
+                    self.end_frame(redactor, frame, sink)?;
+                }
+                continue;
+            }
+            append(&mut self.next, &input[at..=at]);
+            at += 1;
+            match self.framing.header(&self.next, !self.is_declared) {
+                Header::Partial => {}
+                Header::Whole { header_len, len } if len <= FRAME_LEN_MAX => {
+                    self.confirm(redactor, sink)?;
+                    if !self.is_lost {
+                        self.begin_frame(redactor, Frame { header_len, len }, sink)?;
+                    }
+                }
+                Header::Whole { .. } | Header::Other => self.lose(sink)?,
+            }
+        }
+        if self.is_lost && self.raw.is_empty() && self.next.len() <= at {
+            // The caller has these bytes.
+            at -= self.next.len();
+            self.next.clear();
+        }
+        Ok(at)
+    }
+
+    /// Ends the stream, and writes its last frame. What is left is plain text.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`. Bytes that it did not accept are lost then.
+    pub(crate) fn finish<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let cut = self.frame.filter(|frame| self.raw.len() < frame.end());
+        if !self.next.is_empty() || cut.is_some() && !self.is_declared && !self.is_confirmed {
+            return self.lose(sink);
+        }
+        match cut {
+            Some(frame) => {
+                // Its reader waits for as many bytes as it would have without masks.
+                let mut searched = self.search(redactor, frame);
+                self.take(&mut searched, redactor.finish());
+                self.write(searched, sink)
+            }
+            None => self.confirm(redactor, sink),
+        }
+    }
+
+    /// Whether the stream goes on as plain text: first [the bytes](Frames::take_rest) that were not
+    /// searched.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Whether the stream was known to consist of frames.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_declared || self.is_confirmed
+    }
+
+    /// The number of input bytes that wait, also those that were searched.
+    #[cfg(feature = "sidecar")]
+    pub(crate) fn held(&self) -> usize {
+        let searched = self.searched.map_or(0, |searched| searched.frame.header_len + searched.input_len);
+        self.raw.len() + self.next.len() + searched
+    }
+
+    /// Gives the stream up: there is no room for a whole frame.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`. Bytes that it did not accept are lost then.
+    #[cfg(feature = "sidecar")]
+    pub(crate) fn give_up<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        if self.is_lost { Ok(()) } else { self.lose(sink) }
+    }
+
+    /// Changes the set of the redactor. Bytes that it holds back are searched again.
+    #[cfg(feature = "sidecar")]
+    pub(crate) fn swap(&mut self, redactor: &mut Redactor, set: Arc<NeedleSet>) {
+        let given = redactor.swap(set);
+        match self.searched {
+            Some(mut searched) => {
+                self.take(&mut searched, given);
+                self.searched = Some(searched);
+            }
+            None => debug_assert_eq!(given.len(), 0, "nothing is held back between frames"),
+        }
+    }
+
+    /// The bytes at the end of the input so far that were not searched, once the stream is lost.
+    pub(crate) fn take_rest(&mut self) -> Zeroizing<Vec<u8>> {
+        let mut rest = std::mem::take(&mut self.raw);
+        append(&mut rest, &self.next);
+        self.next.clear();
+        rest
+    }
+
+    /// A header, and perhaps the first bytes of its frame.
+    fn begin_frame<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        frame: Frame,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        (self.frame, self.is_begun) = (Some(frame), true);
+        append(&mut self.raw, &self.next);
+        self.next.clear();
+        if self.raw.len() == frame.end() { self.end_frame(redactor, frame, sink) } else { Ok(()) }
+    }
+
+    /// A whole frame.
+    fn end_frame<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        frame: Frame,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.by_lines && !self.is_declared {
+            return Ok(());
+        }
+        let mut searched = self.search(redactor, frame);
+        let is_sure = self.is_confirmed || !searched.is_masked;
+        if self.is_declared || redactor.held() == 0 && is_sure {
+            self.take(&mut searched, redactor.finish());
+            return self.write(searched, sink);
+        }
+        self.searched = Some(searched);
+        Ok(())
+    }
+
+    /// The waiting frame, if any, has ended properly.
+    fn confirm<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let waiting = match self.frame {
+            Some(frame) => Some(self.search(redactor, frame)),
+            None => self.searched.take(),
+        };
+        if let Some(mut searched) = waiting {
+            self.take(&mut searched, redactor.finish());
+            if searched.is_header_masked {
+                self.searched = Some(searched);
+                return self.lose(sink);
+            }
+            self.write(searched, sink)?;
+        }
+        self.is_confirmed = self.is_begun;
+        Ok(())
+    }
+
+    /// Searches the frame. Its output goes to `out`, except for the bytes held back.
+    fn search(&mut self, redactor: &mut Redactor, frame: Frame) -> Searched {
+        let has_header = !self.is_declared && !self.is_confirmed;
+        let mut searched = Searched {
+            frame,
+            start: redactor.end(),
+            input_len: self.raw.len() - frame.header_len,
+            has_header,
+            is_masked: false,
+            is_header_masked: false,
+        };
+        let mut raw = std::mem::take(&mut self.raw);
+        self.take(&mut searched, redactor.push(&raw[if has_header { 0 } else { frame.header_len }..]));
+        raw.clear();
+        if raw.capacity() <= KEPT_LEN_MAX {
+            self.raw = raw;
+        }
+        self.frame = None;
+        searched
+    }
+
+    /// Takes output of a frame.
+    fn take(&mut self, searched: &mut Searched, redacted: Redacted<'_>) {
+        let header_end = searched.start + searched.frame.header_len as u64;
+        for piece in redacted.pieces() {
+            searched.is_masked |= piece.is_mask();
+            searched.is_header_masked |= searched.has_header && piece.is_mask() && piece.start() < header_end;
+            self.out.append_growing(piece);
+        }
+    }
+
+    /// Writes a frame with its new length.
+    fn write<E>(&mut self, searched: Searched, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        if searched.has_header {
+            self.out.consume(searched.frame.header_len);
+        }
+        let missing = searched.frame.len - searched.input_len;
+        self.write_header(self.out.len() + missing, sink)?;
+        self.write_out(sink)
+    }
+
+    /// The stream goes on as plain text.
+    fn lose<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.is_lost = true;
+        self.frame = None;
+        if let Some(searched) = self.searched.take() {
+            if !searched.has_header {
+                self.write_header(searched.frame.len, sink)?;
+            }
+            self.write_out(sink)?;
+        }
+        Ok(())
+    }
+
+    fn write_header<E>(&self, len: usize, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        let mut header = Vec::new();
+        self.framing.write_header(len, &mut header);
+        header.into_iter().try_for_each(sink)
+    }
+
+    fn write_out<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        let written = if self.out.is_empty() { Ok(()) } else { sink(self.out.content()) };
+        self.out.clear_to(KEPT_LEN_MAX);
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests;
