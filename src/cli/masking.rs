@@ -107,6 +107,8 @@ pub(crate) enum Format {
     Raw,
     /// Syslog messages with their lengths (RFC 6587)
     OctetCounted,
+    /// The export format of systemd's journal
+    JournalExport,
 }
 
 impl From<Format> for StreamFormat {
@@ -115,6 +117,7 @@ impl From<Format> for StreamFormat {
             Format::Auto => StreamFormat::Auto,
             Format::Raw => StreamFormat::Raw,
             Format::OctetCounted => StreamFormat::OctetCounted,
+            Format::JournalExport => StreamFormat::JournalExport,
         }
     }
 }

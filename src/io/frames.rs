@@ -17,8 +17,10 @@
 //! Memory: a frame of at most [`FRAME_LEN_MAX`] bytes, and its output. Cost: linear, and each byte
 //! is copied once or twice. With a mask as long as what it replaces, nothing needs to be counted.
 
+mod journal_export;
 mod octet_counted;
 
+use std::ops::Range;
 #[cfg(feature = "sidecar")]
 use std::sync::Arc;
 
@@ -34,6 +36,8 @@ use crate::redact::wiped::append;
 const FRAME_LEN_MAX: usize = 1 << 20;
 /// The memory kept between frames, in bytes.
 const KEPT_LEN_MAX: usize = 1 << 10;
+/// The first bytes of a frame that are looked at for its end, if no header states it.
+const LOOK_LEN: usize = 512;
 
 /// The format of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub enum StreamFormat {
     Auto,
     /// Syslog messages, each behind its length in decimal digits and a blank (RFC 6587, 3.4.1).
     OctetCounted,
+    /// The export format of systemd's journal, in which a field of several lines has its length.
+    JournalExport,
 }
 
 /// What the bytes between two frames are.
@@ -54,19 +60,56 @@ enum Header {
     /// The beginning of a header.
     Partial,
     /// A whole header of `header_len` bytes, and perhaps the first bytes of its frame of `len`.
-    Whole { header_len: usize, len: usize },
+    /// `None`: the frame itself shows its end.
+    Whole { header_len: usize, len: Option<usize> },
     /// None.
     Other,
 }
 
-/// A format whose frames carry their lengths.
+/// The end of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Not among these bytes.
+    Later,
+    At(usize),
+    /// They are no frame.
+    None,
+}
+
+/// A part of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(Range<usize>),
+    /// A text by itself, which has its length before it.
+    Counted(Range<usize>),
+}
+
+/// A format whose frames carry lengths.
 trait Framing: Send + Sync {
     /// Reads a header. `strictly`: it has to be unmistakable. The bytes grow one at a time, and are
     /// at most some twenty.
     fn header(&self, bytes: &[u8], strictly: bool) -> Header;
 
+    /// The end of a frame whose header does not state it. The bytes before `seen` were seen before.
+    fn end(&self, _frame: &[u8], _seen: &mut usize) -> End {
+        End::None
+    }
+
+    /// The parts of a frame to search, in order, from `from` on.
+    fn parts(&self, frame: &[u8], from: usize) -> Vec<Part> {
+        vec![Part::Text(from..frame.len())]
+    }
+
     /// Appends the header of a frame of this length, as pieces of fixed text.
-    fn write_header(&self, len: usize, pieces: &mut Vec<Piece<'static>>);
+    fn write_header(&self, _len: usize, _pieces: &mut Vec<Piece<'static>>) {}
+
+    /// Appends the length of a [counted part](Part::Counted), as pieces of fixed text.
+    fn write_length(&self, _len: usize, _pieces: &mut Vec<Piece<'static>>) {}
+}
+
+/// The formats that [`StreamFormat::Auto`] recognizes, by the first byte.
+fn recognized(first: u8) -> &'static dyn Framing {
+    if first == b'_' { &journal_export::JournalExport } else { &octet_counted::OctetCounted }
 }
 
 /// The frames of one stream, before a redactor.
@@ -81,6 +124,8 @@ pub(crate) struct Frames {
     is_lost: bool,
     /// The beginning of a header.
     next: Zeroizing<Vec<u8>>,
+    /// See [`Framing::end`].
+    seen: usize,
     /// The frame that is not whole yet; or with line release, a whole one that waits.
     frame: Option<Frame>,
     /// The bytes of that frame, from its header on.
@@ -90,17 +135,12 @@ pub(crate) struct Frames {
     out: RedactedBuf,
 }
 
-/// The lengths of a frame, as its header states them.
+/// The lengths of a frame.
 #[derive(Clone, Copy)]
 struct Frame {
     header_len: usize,
-    len: usize,
-}
-
-impl Frame {
-    fn end(self) -> usize {
-        self.header_len + self.len
-    }
+    /// With the header, if it is known.
+    end: Option<usize>,
 }
 
 /// The output of a frame.
@@ -109,9 +149,10 @@ struct Searched {
     frame: Frame,
     /// Its beginning in the text of the redactor.
     start: u64,
-    /// The length of its input without the header, which is less than stated at the end of a
-    /// stream.
+    /// The length of its input.
     input_len: usize,
+    /// The number of bytes that it lacks, at the end of a stream.
+    missing: usize,
     /// Whether the output begins with the header.
     has_header: bool,
     is_masked: bool,
@@ -123,13 +164,17 @@ impl Frames {
     pub(crate) fn new(format: StreamFormat, set: &NeedleSet, by_lines: bool) -> Option<Frames> {
         let keeps_lengths = matches!(set.mask(), Mask::Char(_));
         (format != StreamFormat::Raw && !keeps_lengths).then(|| Frames {
-            framing: &octet_counted::OctetCounted,
+            framing: match format {
+                StreamFormat::JournalExport => &journal_export::JournalExport,
+                StreamFormat::Raw | StreamFormat::Auto | StreamFormat::OctetCounted => &octet_counted::OctetCounted,
+            },
             is_declared: format != StreamFormat::Auto,
             by_lines,
             is_begun: false,
             is_confirmed: false,
             is_lost: false,
             next: Zeroizing::default(),
+            seen: 0,
             frame: None,
             raw: Zeroizing::default(),
             searched: None,
@@ -151,24 +196,27 @@ impl Frames {
     ) -> Result<usize, E> {
         let mut at = 0;
         while at < input.len() && !self.is_lost {
-            if let Some(frame) = self.frame.filter(|frame| self.raw.len() < frame.end()) {
-                let rest = &input[at..];
-                let part = &rest[..rest.len().min(frame.end() - self.raw.len())];
-                append(&mut self.raw, part);
-                at += part.len();
-                if self.raw.len() == frame.end() {
-                    self.end_frame(redactor, frame, sink)?;
+            if let Some(frame) = self.frame.filter(|frame| frame.end != Some(self.raw.len())) {
+                at += self.take_in(frame, &input[at..]);
+                match self.frame {
+                    None => self.lose(sink)?,
+                    Some(frame) if frame.end == Some(self.raw.len()) => self.end_frame(redactor, frame, sink)?,
+                    Some(_) => {}
                 }
                 continue;
+            }
+            if !self.is_declared && !self.is_begun && self.next.is_empty() {
+                self.framing = recognized(input[at]);
             }
             append(&mut self.next, &input[at..=at]);
             at += 1;
             match self.framing.header(&self.next, !self.is_declared) {
                 Header::Partial => {}
-                Header::Whole { header_len, len } if len <= FRAME_LEN_MAX => {
+                Header::Whole { header_len, len } if len.is_none_or(|len| len <= FRAME_LEN_MAX) => {
                     self.confirm(redactor, sink)?;
                     if !self.is_lost {
-                        self.begin_frame(redactor, Frame { header_len, len }, sink)?;
+                        let end = len.map(|len| header_len + len);
+                        self.begin_frame(redactor, Frame { header_len, end }, sink)?;
                     }
                 }
                 Header::Whole { .. } | Header::Other => self.lose(sink)?,
@@ -192,8 +240,9 @@ impl Frames {
         redactor: &mut Redactor,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let cut = self.frame.filter(|frame| self.raw.len() < frame.end());
-        if !self.next.is_empty() || cut.is_some() && !self.is_declared && !self.is_confirmed {
+        let cut = self.frame.filter(|frame| frame.end != Some(self.raw.len()));
+        let is_text = |frame: Frame| frame.end.is_none() || !self.is_known();
+        if !self.next.is_empty() || cut.is_some_and(is_text) {
             return self.lose(sink);
         }
         match cut {
@@ -221,7 +270,7 @@ impl Frames {
     /// The number of input bytes that wait, also those that were searched.
     #[cfg(feature = "sidecar")]
     pub(crate) fn held(&self) -> usize {
-        let searched = self.searched.map_or(0, |searched| searched.frame.header_len + searched.input_len);
+        let searched = self.searched.map_or(0, |searched| searched.input_len);
         self.raw.len() + self.next.len() + searched
     }
 
@@ -266,7 +315,27 @@ impl Frames {
         (self.frame, self.is_begun) = (Some(frame), true);
         append(&mut self.raw, &self.next);
         self.next.clear();
-        if self.raw.len() == frame.end() { self.end_frame(redactor, frame, sink) } else { Ok(()) }
+        self.seen = 0;
+        if frame.end == Some(self.raw.len()) { self.end_frame(redactor, frame, sink) } else { Ok(()) }
+    }
+
+    /// Takes bytes of a frame that is not whole. Returns their number. If they are no frame, there
+    /// is none any more.
+    fn take_in(&mut self, frame: Frame, input: &[u8]) -> usize {
+        let before = self.raw.len();
+        let most = frame.end.map_or(before.max(LOOK_LEN), |end| end - before);
+        append(&mut self.raw, &input[..input.len().min(most)]);
+        if frame.end.is_none() {
+            match self.framing.end(&self.raw, &mut self.seen) {
+                End::Later if self.raw.len() <= FRAME_LEN_MAX => {}
+                End::At(end) => {
+                    self.raw.truncate(end);
+                    self.frame = Some(Frame { end: Some(end), ..frame });
+                }
+                End::Later | End::None => self.frame = None,
+            }
+        }
+        self.raw.len() - before
     }
 
     /// A whole frame.
@@ -317,13 +386,22 @@ impl Frames {
         let mut searched = Searched {
             frame,
             start: redactor.end(),
-            input_len: self.raw.len() - frame.header_len,
+            input_len: self.raw.len(),
+            missing: frame.end.map_or(0, |end| end - self.raw.len()),
             has_header,
             is_masked: false,
             is_header_masked: false,
         };
         let mut raw = std::mem::take(&mut self.raw);
-        self.take(&mut searched, redactor.push(&raw[if has_header { 0 } else { frame.header_len }..]));
+        for part in self.framing.parts(&raw, if has_header { 0 } else { frame.header_len }) {
+            match part {
+                Part::Text(range) => self.take(&mut searched, redactor.push(&raw[range])),
+                Part::Counted(range) => {
+                    self.take(&mut searched, redactor.finish());
+                    self.take_counted(&mut searched, redactor, &raw[range]);
+                }
+            }
+        }
         raw.clear();
         if raw.capacity() <= KEPT_LEN_MAX {
             self.raw = raw;
@@ -342,13 +420,24 @@ impl Frames {
         }
     }
 
+    /// Takes the output of a part of a frame, behind its length.
+    fn take_counted(&mut self, searched: &mut Searched, redactor: &mut Redactor, text: &[u8]) {
+        let before = std::mem::take(&mut self.out);
+        self.take(searched, redactor.push(text));
+        self.take(searched, redactor.finish());
+        let counted = std::mem::replace(&mut self.out, before);
+        let mut length = Vec::new();
+        self.framing.write_length(counted.len(), &mut length);
+        length.into_iter().for_each(|piece| self.out.append_growing(piece));
+        self.out.append_growing(counted.content());
+    }
+
     /// Writes a frame with its new length.
     fn write<E>(&mut self, searched: Searched, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         if searched.has_header {
             self.out.consume(searched.frame.header_len);
         }
-        let missing = searched.frame.len - searched.input_len;
-        self.write_header(self.out.len() + missing, sink)?;
+        self.write_header(self.out.len() + searched.missing, sink)?;
         self.write_out(sink)
     }
 
@@ -358,7 +447,7 @@ impl Frames {
         self.frame = None;
         if let Some(searched) = self.searched.take() {
             if !searched.has_header {
-                self.write_header(searched.frame.len, sink)?;
+                self.write_header(searched.input_len - searched.frame.header_len, sink)?;
             }
             self.write_out(sink)?;
         }

@@ -161,8 +161,8 @@ impl<'a> Piece<'a> {
     /// Fixed text between redacted bytes, such as the newline between two messages. It comes from
     /// the program's source, and so is no secret.
     #[allow(dead_code, reason = "only the sidecar adds text, which a library may be without")]
-    pub(crate) fn fixed(text: &'static str, start: u64) -> Piece<'static> {
-        Piece { bytes: text.as_bytes(), kind: PieceKind::Mask, start }
+    pub(crate) fn fixed(text: &'static [u8], start: u64) -> Piece<'static> {
+        Piece { bytes: text, kind: PieceKind::Mask, start }
     }
 
     /// The bytes.

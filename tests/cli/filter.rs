@@ -92,6 +92,22 @@ fn messages_with_lengths_get_new_lengths() {
     run(&mut hushlog(["--format", "lengths"]), b"").ends(2);
 }
 
+/// J03 of the reports: an entry of the journal whose message has two lines.
+#[test]
+fn an_exported_journal_gets_new_lengths() {
+    let entry = |secret: &str| {
+        let text = format!("login {secret}\nsecond line");
+        let length = (text.len() as u64).to_le_bytes();
+        let head = "__CURSOR=s=2\n__REALTIME_TIMESTAMP=1700000000000002\nPRIORITY=6\nMESSAGE\n";
+        [head.as_bytes(), &length, text.as_bytes(), format!("\n_PID=1\nTEXT={secret}\n\n").as_bytes()].concat()
+    };
+    let (input, wanted) = (entry(SECRET).repeat(3), entry("[REDACTED:A]").repeat(3));
+    for options in [&[][..], &["--format", "journal-export"], &["--release", "line"]] {
+        let ran = run(hushlog([&["--env", "A"], options].concat()).env("A", SECRET), &input).ends(0);
+        assert!(ran.stdout == wanted && ran.err().is_empty(), "{options:?}: {}{}", ran.out(), ran.err());
+    }
+}
+
 /// Long inputs also pass through pages that are spliced.
 #[test]
 fn many_messages_with_lengths_are_counted() {

@@ -8,7 +8,7 @@ const DIGITS_MAX: usize = 8;
 /// The maximum number of digits of a priority.
 const PRIORITY_DIGITS_MAX: usize = 3;
 
-const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+static DIGITS: [u8; 10] = *b"0123456789";
 
 pub(super) struct OctetCounted;
 
@@ -21,9 +21,11 @@ impl Framing for OctetCounted {
         let len = bytes[..digits].iter().fold(0, |len, digit| len * 10 + usize::from(digit - b'0'));
         match bytes.get(digits) {
             None => Header::Partial,
-            Some(b' ') if digits > 0 && !strictly => Header::Whole { header_len: digits + 1, len },
+            Some(b' ') if digits > 0 && !strictly => Header::Whole { header_len: digits + 1, len: Some(len) },
             Some(b' ') if digits > 0 => match priority_len(&bytes[digits + 1..]) {
-                Some(Some(priority_len)) if priority_len <= len => Header::Whole { header_len: digits + 1, len },
+                Some(Some(priority_len)) if priority_len <= len => {
+                    Header::Whole { header_len: digits + 1, len: Some(len) }
+                }
                 None => Header::Partial,
                 Some(_) => Header::Other,
             },
@@ -33,9 +35,9 @@ impl Framing for OctetCounted {
 
     fn write_header(&self, len: usize, pieces: &mut Vec<Piece<'static>>) {
         for digit in len.to_string().bytes() {
-            pieces.push(Piece::fixed(DIGITS[usize::from(digit - b'0')], 0));
+            pieces.push(Piece::fixed(&DIGITS[usize::from(digit - b'0')..][..1], 0));
         }
-        pieces.push(Piece::fixed(" ", 0));
+        pieces.push(Piece::fixed(b" ", 0));
     }
 }
 
@@ -67,9 +69,9 @@ mod tests {
         {
             assert_eq!(strict(other), Header::Other, "{other}");
         }
-        assert_eq!(strict("49 <13>"), Header::Whole { header_len: 3, len: 49 });
-        assert_eq!(strict("4 <13>"), Header::Whole { header_len: 2, len: 4 });
-        assert_eq!(loose("49 "), Header::Whole { header_len: 3, len: 49 });
+        assert_eq!(strict("49 <13>"), Header::Whole { header_len: 3, len: Some(49) });
+        assert_eq!(strict("4 <13>"), Header::Whole { header_len: 2, len: Some(4) });
+        assert_eq!(loose("49 "), Header::Whole { header_len: 3, len: Some(49) });
         assert_eq!((loose("49"), loose("49<"), loose("-1 ")), (Header::Partial, Header::Other, Header::Other));
     }
 
@@ -79,7 +81,7 @@ mod tests {
             let mut pieces = Vec::new();
             OctetCounted.write_header(len, &mut pieces);
             let text: Vec<u8> = pieces.iter().flat_map(|piece| piece.bytes().to_vec()).collect();
-            assert_eq!(OctetCounted.header(&text, false), Header::Whole { header_len: text.len(), len });
+            assert_eq!(OctetCounted.header(&text, false), Header::Whole { header_len: text.len(), len: Some(len) });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::io::line_buffer::LineBuffer;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 use crate::{Mask, NeedleSet, Secret};
-use StreamFormat::{Auto, OctetCounted};
+use StreamFormat::{Auto, JournalExport, OctetCounted};
 
 const SECRET: &str = "hunter2-key";
 
@@ -186,6 +186,63 @@ fn only_a_message_that_may_change_waits() {
     }
     let out = texts(Auto, Release::Exact, &["1", "2", "x", "y"]);
     assert_eq!(out, ["", "", "12x", "y", ""]);
+}
+
+/// A field of the journal, with its length.
+fn field(name: &str, text: &str) -> String {
+    let length = (text.len() as u64).to_le_bytes();
+    format!("{name}\n{}{text}\n", std::str::from_utf8(&length).expect("a short text"))
+}
+
+#[test]
+fn fields_of_a_journal_get_new_lengths() {
+    let entry = |secret: &str| {
+        let fields = [field("MESSAGE", &format!("{secret}\n{secret}")), field("B", ""), field("C", secret)];
+        format!("__CURSOR=s\n_PID=1\n{}D={secret}\n{}{}\n", fields[0], fields[1], fields[2])
+    };
+    for format in [Auto, JournalExport] {
+        let plain = "__CURSOR=a\nMESSAGE=plain\n\n";
+        for (input, wanted) in [
+            (entry(SECRET), entry("[S]")),
+            (entry(SECRET) + plain, entry("[S]") + plain),
+            (plain.to_owned() + &entry(SECRET), plain.to_owned() + &entry("[S]")),
+        ] {
+            assert_eq!(output_at_all_cuts(&set(&[SECRET]), format, &input), (wanted, false), "{format:?}");
+        }
+    }
+}
+
+/// An entry that is none is plain text as a whole, so that no length cuts a secret in two.
+#[test]
+fn other_text_is_no_journal() {
+    let set = set(&[SECRET]);
+    let cut = format!("__CURSOR=a\n{}2-key and more\n\n", field("M", "hunter").trim_end());
+    for (input, wanted) in [
+        (cut.clone(), cut.replace("hunter2-key", "[S]")),
+        ("__CURSOR hunter2-key".to_owned(), "__CURSOR [S]".to_owned()),
+        ("_".to_owned(), "_".to_owned()),
+        ("__CURSOR=a\nM=hunter2-key\nand more\n\n".to_owned(), "__CURSOR=a\nM=[S]\nand more\n\n".to_owned()),
+        ("__CURSOR=a\nM=hunter2-key\n".to_owned(), "__CURSOR=a\nM=[S]\n".to_owned()),
+    ] {
+        assert_eq!(output_at_all_cuts(&set, Auto, &input), (wanted, false));
+    }
+    let (entry, masked) = ("__CURSOR=a\nM=hunter2-key\n\n", "__CURSOR=a\nM=[S]\n\n");
+    let out = output_at_all_cuts(&set, Auto, &[entry, entry, "a hunter2-key"].concat());
+    assert_eq!(out, ([masked, masked, "a [S]"].concat(), true));
+    let out = output_at_all_cuts(&set, JournalExport, &[entry, "M=hunter2-key\n\nM=hunter2-k"].concat());
+    assert_eq!(out, ([masked, "M=[S]\n\nM=[S]"].concat(), false));
+}
+
+/// The time for a journal is linear, in one piece and in many.
+#[test]
+fn a_long_journal_is_counted() {
+    let entry = |secret: &str| format!("__CURSOR=s\n{}\n", field("MESSAGE", &format!("{secret}\n{secret}")));
+    let (input, wanted) = (entry(SECRET).repeat(20_000), entry("[S]").repeat(20_000));
+    for len in [1000, input.len()] {
+        let pieces: Vec<&[u8]> = input.as_bytes().chunks(len).collect();
+        let (out, is_lost) = outputs(&set(&[SECRET]), Auto, Release::Exact, &pieces);
+        assert!(out.concat() == wanted.as_bytes() && !is_lost);
+    }
 }
 
 #[test]

@@ -181,10 +181,12 @@ impl Stream {
     fn format(&self) -> Checked<Format> {
         let format = self.format.unwrap_or_default();
         match format {
-            Format::Auto | Format::OctetCounted if self.source.unix_datagram.is_none() => Ok(format),
-            Format::OctetCounted => Err(Problem::of("format", "octet-counted is not valid with unix_datagram")),
-            Format::Auto => Ok(Format::Raw),
             Format::Raw | Format::Docker | Format::Cri => Ok(format),
+            _ if self.source.unix_datagram.is_none() => Ok(format),
+            Format::Auto => Ok(Format::Raw),
+            Format::OctetCounted | Format::JournalExport => {
+                Err(Problem::of("format", "a format with lengths is not valid with unix_datagram"))
+            }
         }
     }
 }

@@ -133,8 +133,8 @@ pub struct Stream {
     /// The longest line that waits for its end, in bytes. Default: 1M.
     pub line_max: Option<Size>,
     /// The format: `auto` (default), `raw`, `octet-counted` (syslog messages with their lengths),
-    /// `docker` (json-file) or `cri`, whose partial lines are joined. `auto` is `octet-counted` if
-    /// the stream begins as that, and otherwise `raw`.
+    /// `journal-export`, `docker` (json-file) or `cri`, whose partial lines are joined. `auto` is
+    /// `octet-counted` or `journal-export` if the stream begins as that, and otherwise `raw`.
     pub format: Option<Format>,
 }
 

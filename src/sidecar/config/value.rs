@@ -36,6 +36,8 @@ pub enum Format {
     Raw,
     /// Syslog messages with their lengths.
     OctetCounted,
+    /// The export format of systemd's journal.
+    JournalExport,
     /// Records of Docker's json-file driver.
     Docker,
     /// Records of the container runtime interface.

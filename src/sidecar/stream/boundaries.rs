@@ -52,7 +52,7 @@ impl Boundaries {
                 if at >= start {
                     let (before, after) = rest.split_at((at - start) as usize);
                     parted.extend(Some(before).filter(|before| !before.is_empty()));
-                    parted.push(Piece::fixed("\n", at));
+                    parted.push(Piece::fixed(b"\n", at));
                     rest = after;
                 }
             }

@@ -93,6 +93,7 @@ impl Engine {
             Format::Raw => framed(StreamFormat::Raw),
             Format::Auto => framed(StreamFormat::Auto),
             Format::OctetCounted => framed(StreamFormat::OctetCounted),
+            Format::JournalExport => framed(StreamFormat::JournalExport),
             Format::Docker => container(RecordFormat::Docker),
             Format::Cri => container(RecordFormat::Cri),
         }

@@ -32,7 +32,7 @@ impl Out<'_> {
     ) -> Result<(), Broken> {
         let is_last = upto == Upto::Whole;
         let cut = self.lines.cut(pieces, upto, reach, end);
-        let newline = Some(Piece::fixed("\n", end)).filter(|_| is_last && self.needs_newline(pieces));
+        let newline = Some(Piece::fixed(b"\n", end)).filter(|_| is_last && self.needs_newline(pieces));
         if cut.is_some() || newline.is_some() {
             let gone = cut.gone(self.lines.waiting(), pieces);
             let last = gone.clone().last().and_then(|piece| piece.bytes().last()).copied();
