@@ -45,7 +45,7 @@ const OTHER_KEYS: &str = "\
 /// Longer words that end as a credential does, and mean none.
 const NO_CREDENTIALS: &str = "\
     monkey turkey hotkey hotkeys publickey publickeys primarykey whiskey hockey compass bypass \
-    trespass underpass overpass encompass";
+    trespass underpass overpass encompass askpass";
 /// Words behind a credential that make the name a description of it.
 const DESCRIPTIONS: &str = "\
     age alg algorithm algorithms arn at audience budget callback class cmd column command count \
@@ -296,6 +296,7 @@ mod tests {
             "tokenization",
             "passwordless",
             "secretary",
+            "SSH_ASKPASS",
             "",
             "42",
             "user",
