@@ -9,7 +9,7 @@ const MARKS: &str = "!#$%&*+-/=?@^_~";
 
 const KEY_LEN: usize = 40;
 
-/// Generated keys of 40 letters and digits: some 32 needles each, because percent-encoding, shells
+/// Generated keys of 40 letters and digits: some 28 needles each, because percent-encoding, shells
 /// and markup leave them unchanged.
 pub(crate) fn keys(count: usize) -> Vec<Vec<u8>> {
     let mut random = Random::new(39);

@@ -10,7 +10,7 @@
 //! quotes, so they match the value with and without these. Cost: linear in the value's length, with
 //! 20 passes for letters and digits and some 120 for text with every kind of character. Values over
 //! 16 KiB get only seven forms, and values that are not UTF-8 fewer than others. A secret of 40
-//! characters has 32 forms if it is all letters and digits, 36 with a few others, and 78 if it is
+//! characters has 28 forms if it is all letters and digits, 32 with a few others, and 74 if it is
 //! random printable ASCII. The forms of letters and digits total some 110 times their length.
 //!
 //! Not covered: a form of a form (base64 of base64, JSON three levels deep), except for JSON around

@@ -116,7 +116,6 @@ fn base64_and_hex() {
         Case("hexdump", "hexdump -v -e '/1 \"%02X:\"'", ANY, &[":"]),
         Case("hexdump", "hexdump -v -e '/1 \"%02X-\"'", ANY, &["-"]),
         Case("hexdump", "hexdump -v -e '/1 \"0x%02x, \"'", ANY, &["0x, "]),
-        Case("hexdump", "hexdump -v -e '/1 \"0x%02X \"'", ANY, &["0x "]),
         Case("hexdump", "hexdump -v -e '/1 \"%d, \"'", ANY, &[", "]),
         Case("hexdump", "hexdump -v -e '/1 \"%u \"'", ANY, &[" "]),
         Case("od", "od -An -v -tu1 -w400 | tr -s ' '", ANY, &[" \n"]),

@@ -14,8 +14,8 @@ const XXD_BYTES: usize = 30;
 /// The line width of `od -An -tx1`, in bytes of the value.
 const OD_BYTES: usize = 16;
 
-/// The text between two bytes in hex.
-const HEX_SEPARATORS: [&[u8]; 6] = [b":", b" ", b"-", b", 0x", b" 0x", b",0x"];
+/// The text between two bytes in hex. A separator costs two needles of up to six times the value.
+const HEX_SEPARATORS: [&[u8]; 4] = [b":", b" ", b"-", b", 0x"];
 /// The text between two bytes in decimal.
 const DECIMAL_SEPARATORS: [&[u8]; 3] = [b", ", b" ", b","];
 

@@ -207,7 +207,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("password: >-\n  kx-5512-lamp\nmode: fast\n", &["kx-5512-lamp"]),
     ("password: !!str kx-5512-lamp\nmode: &m fast\n", &["kx-5512-lamp"]),
     ("github.com:\n    user: robot\n    oauth_token: gho-kx-5512-lamp\n    git_protocol: ssh\n", &["gho-kx-5512-lamp"]),
-    ("https://robot:kx-5512-lamp@git.test\nhttps://other:my-7741-boat@git.test\n", &["kx-5512-lamp", "my-7741-boat"]),
+    ("https://me:kx-5512-lamp@git.test\nhttps://it:my-7741-boat@git.test\n", &["kx-5512-lamp", "my-7741-boat"]),
     ("machine a.test login robot password kx=5512:lamp\n", &["kx=5512:lamp"]),
     ("requirepass kx=5512\nmaxmemory 100mb\n", &["kx=5512"]),
     ("db.password:kx\\=5512\\:lamp\ndb.mode=fast\n", &["kx=5512:lamp", "kx\\=5512\\:lamp"]),
@@ -240,7 +240,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ),
     ("secretKeyRef:\n  name: orders\n  key: db-password\ntolerations:\n- key: node-role.kubernetes.io/master\n", &[]),
     (
-        "app --user robot --db-password kx-5512-lamp --api-key=my-7741-boat --url http://a:zz-1188@b\n",
+        "app -u me --db-password kx-5512-lamp --api-key=my-7741-boat --url http://a:zz-1188@b\n",
         &["kx-5512-lamp", "my-7741-boat", "zz-1188"],
     ),
     ("password=${DB_PASSWORD}\nsecret={{ vault.secret }}\n", &[]),

@@ -264,7 +264,8 @@ pub(super) fn escaped(text: &str) -> String {
 pub(super) fn plist(maker: &mut Maker) -> String {
     maker.pick_style(&NAMES);
     let map = maker.map(3);
-    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \
+    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+        <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \
                 \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n";
     format!("{head}{}</plist>\n", plist_of(&Node::Map(map), 0))
 }

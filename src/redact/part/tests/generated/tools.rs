@@ -117,7 +117,10 @@ pub(super) fn npmrc(maker: &mut Maker) -> String {
             0 => format!("//npm.{name}.test/:_authToken={credential}\n"),
             1 => {
                 let encoded = planted_base64(maker, &credential);
-                format!("//npm.{name}.test/:username={user}\n//npm.{name}.test/:_password={encoded}\n")
+                format!(
+                    "//npm.{name}.test/:username={user}\n\
+                    //npm.{name}.test/:_password={encoded}\n"
+                )
             }
             _ => {
                 let encoded = planted_base64(maker, &format!("{user}:{credential}"));
@@ -207,7 +210,8 @@ pub(super) fn service_account(maker: &mut Maker) -> String {
     format!(
         "{{\n  \"type\": \"service_account\",\n  \"project_id\": \"{project}\",\n  \"private_key\": {},\n  \
          \"client_email\": \"{email}\",\n  \"client_id\": \"110248495921238986420\",\n  \
-         \"auth_uri\": \"https://accounts.google.com/o/oauth2/auth\",\n  \"token_uri\": \"{token_uri}\",\n  \
+         \"auth_uri\": \"https://accounts.google.com/o/oauth2/auth\",\n  \
+         \"token_uri\": \"{token_uri}\",\n  \
          \"auth_provider_x509_cert_url\": \"{certificates}\"\n}}\n",
         quoted(&pem(&lines)).replace('\n', "\\n")
     )

@@ -74,7 +74,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("locale", &["en_US.UTF-8", "de_DE"]),
     ("model", &["{w}-large-{n}b", "m-{n}-instruct", "text-embedding-3-small"]),
     ("base url", &["https://api.{w}.test/v{n}", "http://localhost:{p}/{w}/"]),
-    ("database url", &["postgres://db.{w}.internal:5432/{w}?sslmode=require", "redis://cache:6379/0"]),
+    ("database url", &["postgres://db.{w}.lan:5432/{w}?sslmode=require", "redis://cache:6379/0"]),
     ("image", &["registry.{w}.test/team/{w}:1.{n}.3-rc1", "{w}:latest"]),
     ("version", &["1.{n}.0", "v{n}.2", "2026-11-{n}"]),
     ("timeout", &["30s", "{n}", "1m30s"]),
@@ -227,7 +227,8 @@ impl Maker {
                 let mixed = self.text_of(&(ALPHANUMERICS.to_owned() + punctuation), 8 + len / 2);
                 let (first, last) = (self.text_of(ALPHANUMERICS, 1), self.text_of(ALPHANUMERICS, 2));
                 // An address, and a text between blanks that begins a comment, are none.
-                let mixed = mixed.replace("://", ":").replace(" #", "#").replace(" ;", ";").replace(" /", "/");
+                let mixed = mixed.replace("://", ":").replace(" #", "#");
+                let mixed = mixed.replace(" ;", ";").replace(" /", "/");
                 format!("{first}{mixed}{last}")
             }
         };
