@@ -1,6 +1,6 @@
-//! `hushlog explain`: which secrets the sources have, what is searched for because of each, and
-//! what is left; and how often a running sidecar masked each. Neither a value nor its length is
-//! shown.
+//! `hushlog explain`: the secrets of the sources, the searched parts and forms of each, and the
+//! values that are left; with `--sidecar`, how often the running sidecar masked each. Neither a
+//! value nor its length is shown.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,7 @@ pub(crate) struct ExplainArgs {
 
     /// Ask the running sidecar how often it masked each secret, and where and when last
     ///
-    /// With sources, this is added to what is said of their secrets; without, it is said of the
-    /// sidecar's own secrets.
+    /// With sources, the counts stand beside their secrets; without, beside the sidecar's own.
     #[arg(long)]
     sidecar: bool,
 
@@ -177,7 +176,7 @@ impl Explanation {
     }
 }
 
-/// What a sidecar did with a secret.
+/// The masks of one secret in a sidecar.
 #[derive(Clone, Default)]
 struct Masked {
     count: u64,

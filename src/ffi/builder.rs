@@ -22,7 +22,7 @@ pub struct Builder {
     failed: Option<CString>,
 }
 
-/// What a builder has been given.
+/// The secrets and options of a builder.
 #[derive(Default)]
 struct Collected {
     options: NeedleSetBuilder,

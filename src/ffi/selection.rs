@@ -17,7 +17,7 @@ pub(super) struct Selection {
     pub(super) leaves_settings: bool,
 }
 
-/// What becomes of a secret.
+/// The outcome of the choice for one secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     Masked,

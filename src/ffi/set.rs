@@ -25,7 +25,7 @@ impl Set {
         let left = left.into_iter().map(|name| (name, code::SETTING));
         // Names arrived as C strings, so none contains a NUL.
         let notice = |(name, kind): (&str, _)| (CString::new(name).unwrap_or_default(), code::of_notice(kind));
-        let notices = left.chain(needles.notices().iter().map(|told| notice((&told.name, told.kind)))).collect();
+        let notices = left.chain(needles.notices().iter().map(|known| notice((&known.name, known.kind)))).collect();
         Set(Arc::new(Shared { needles: Arc::new(needles), overlay: OnceLock::new(), notices }))
     }
 

@@ -15,7 +15,7 @@
 //!   no search ends at a border that was none.
 //!
 //! Memory: a frame of at most [`FRAME_LEN_MAX`] bytes, and its output. Cost: linear, and each byte
-//! is copied once or twice. With a mask as long as what it replaces, nothing needs to be counted.
+//! is copied once or twice. A mask of the same length needs no count.
 
 mod journal_export;
 mod octet_counted;
@@ -54,7 +54,7 @@ pub enum StreamFormat {
     JournalExport,
 }
 
-/// What the bytes between two frames are.
+/// The meaning of the bytes between two frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Header {
     /// The beginning of a header.
@@ -230,7 +230,7 @@ impl Frames {
         Ok(at)
     }
 
-    /// Ends the stream, and writes its last frame. What is left is plain text.
+    /// Ends the stream, and writes its last frame. The rest is plain text.
     ///
     /// # Errors
     ///

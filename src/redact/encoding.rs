@@ -179,9 +179,9 @@ pub(super) fn text_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     text_rows(&mut FormWriter::new(text, emit));
 }
 
-/// Calls `emit` with the numbers, in hex and decimal, of `bytes` that are no text. What they were
-/// decoded from has the base64. The bytes themselves are none: among some hundred random ones, each
-/// mask would begin or end as one does.
+/// Calls `emit` with the numbers, in hex and decimal, of `bytes` that are no text. The value that
+/// they were decoded from has the base64. The bytes themselves are none: among some hundred random
+/// ones, each mask would begin or end as one does.
 pub(super) fn byte_forms(bytes: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     let mut writer = FormWriter::new(bytes, emit);
     binary::hex(&mut writer);

@@ -1,9 +1,9 @@
 //! Detects credentials among plain defaults, which every reader of the registry can see.
 //!
 //! Not by the rule of [`redact::credential`](crate::redact::credential): in doubt, that takes a
-//! name for that of a credential, since it decides what is masked. Here a wrong guess refuses a
-//! default, or exports a variable: of the variables that programs read, that rule takes some 80
-//! more for credentials, such as `LESSKEY`, `GIT_SSL_KEY` and `SEED`.
+//! name for that of a credential, since a mask too many does little harm. Here a wrong guess
+//! refuses a default, or exports a variable: of the variables that programs read, that rule takes
+//! some 80 more for credentials, such as `LESSKEY`, `GIT_SSL_KEY` and `SEED`.
 
 use crate::redact::ordinary::is_ordinary;
 use crate::redact::secret::UNGUESSABLE_LEN_MIN;

@@ -54,7 +54,7 @@ CLEANUP_SCHEDULE='*/15 * * * *'
 JAVA_OPTS='-Xmx512m -XX:+UseG1GC'
 ";
 
-/// Secrets: the variable, its value, and what of it programs write into logs.
+/// Secrets: the variable, its value, and the part of it that programs write into logs.
 const SECRETS: &[(&str, &str, &str)] = &[
     ("DB_PASSWORD", "kx-5512-lamp", "kx-5512-lamp"),
     ("DATABASE_URL", "postgres://orders_rw:my-7741-boat@db.internal:5432/orders", "my-7741-boat"),

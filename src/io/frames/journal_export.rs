@@ -25,7 +25,7 @@ static BYTES: [u8; 256] = {
 
 pub(super) struct JournalExport;
 
-/// What is at the beginning of a line of an entry.
+/// The beginning of a line of an entry.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     /// A field of this length in all.

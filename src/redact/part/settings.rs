@@ -225,7 +225,7 @@ impl<'t> Settings<'t> {
         self.leaves.push(Leaf { written, is_credential, is_pair: names_pair(key), is_base64 });
     }
 
-    /// Whether the value of this key may be a credential, by the key or by what is around it.
+    /// Whether the value of this key may be a credential, by the key or by the brackets around it.
     fn may_name_credential(&self, key: &[u8]) -> bool {
         let is_inside = |frame: &Frame<'_>| matches!(frame.meaning, Meaning::Credential | Meaning::Collection);
         names_credential(key) || is_one_of(key, VALUES) || self.frames.last().is_some_and(is_inside)

@@ -45,7 +45,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether a stream can go on in the middle, without what was before.
+    /// Whether a stream can go on in the middle, without its beginning.
     pub(crate) fn goes_on_anywhere(self) -> bool {
         matches!(self, Format::Auto | Format::Raw)
     }

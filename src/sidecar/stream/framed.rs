@@ -23,7 +23,7 @@ pub(crate) struct Framed {
     pub(super) redactor: Redactor,
 }
 
-/// What a stream goes on with when it is no more frames.
+/// The state of a stream that has left its format.
 pub(crate) struct Rest {
     /// The bytes that were not searched.
     pub(crate) text: Zeroizing<Vec<u8>>,

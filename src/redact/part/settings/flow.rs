@@ -90,7 +90,7 @@ impl<'t> Settings<'t> {
         Flow { end: at, is_matched: false, is_structured: false }
     }
 
-    /// Opens what is between brackets, named by the key or the word before it.
+    /// Opens a group in brackets, named by the key or the word before it.
     fn open_bracket(&mut self, bracket: u8, key: Option<&'t [u8]>, word: Option<Word<'t>>, is_first: bool) {
         let before = word.map(|word| word.written.text);
         // `array(` of PHP, and a word before all brackets.
@@ -131,7 +131,7 @@ fn is_comment(text: &[u8]) -> bool {
 }
 
 /// The length of a word without quotes, at least 1. A value, and an item of a list, may contain
-/// what ends a key.
+/// the characters that end a key.
 fn bare_len(text: &[u8], is_value: bool, is_item: bool) -> usize {
     let is_blank = |at: usize| text.get(at + 1).is_some_and(u8::is_ascii_whitespace);
     let ends = |at: usize| match text[at] {

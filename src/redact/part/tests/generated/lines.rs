@@ -51,7 +51,7 @@ pub(super) fn ini(maker: &mut Maker) -> String {
 pub(super) fn properties(maker: &mut Maker) -> String {
     maker.pick_style(&[Style::Dotted, Style::Kebab, Style::Camel]);
     let equals = maker.pick(&["=", " = ", ":"]);
-    // Java escapes what separates a key from its value when it writes a file.
+    // Java escapes the separators of keys and values when it writes a file.
     let is_escaped = maker.once_in(2);
     maker.punctuation = if is_escaped { "!#+-./:;=@^_~" } else { BARE };
     let mut text = format!("# {}\n", maker.comment());
@@ -67,7 +67,7 @@ pub(super) fn properties(maker: &mut Maker) -> String {
     text
 }
 
-/// What a shell or a service reads: `export NAME='value'`.
+/// The lines that a shell or a service reads: `export NAME='value'`.
 pub(super) fn exports(maker: &mut Maker) -> String {
     maker.pick_style(&[Style::Upper]);
     let export = maker.pick(&["export ", ""]);

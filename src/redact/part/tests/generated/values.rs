@@ -158,7 +158,7 @@ pub(super) enum Style {
     Dotted,
 }
 
-/// Makes a file, and remembers what was planted in it.
+/// Makes a file, and remembers the credentials and settings planted in it.
 pub(super) struct Maker {
     random: u64,
     pub style: Style,
