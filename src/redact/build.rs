@@ -62,6 +62,7 @@ pub struct NeedleSetBuilder {
     secrets: Vec<Secret>,
     encodings: bool,
     exactly: bool,
+    readings: Option<bool>,
     value_len_min: usize,
     mask: Option<Mask>,
     variant: Variant,
@@ -73,6 +74,7 @@ impl Default for NeedleSetBuilder {
             secrets: Vec::new(),
             encodings: true,
             exactly: false,
+            readings: None,
             value_len_min: VALUE_LEN_MIN,
             mask: None,
             variant: Variant::Best,
@@ -120,6 +122,14 @@ impl NeedleSetBuilder {
         self
     }
 
+    /// Sets whether to search the plain reading of a text, in which escapes are undone, besides the
+    /// text itself. Default: yes, unless the set searches for
+    /// [exactly](NeedleSetBuilder::exactly) its values.
+    pub fn readings(mut self, readings: bool) -> NeedleSetBuilder {
+        self.readings = Some(readings);
+        self
+    }
+
     /// Sets the minimum length: shorter values are left out, with a notice. Default, and lower
     /// bound: [`VALUE_LEN_MIN`] bytes.
     pub fn min_length(mut self, bytes: usize) -> NeedleSetBuilder {
@@ -155,7 +165,8 @@ impl NeedleSetBuilder {
     /// When the needles total more than [`NEEDLE_BYTES_MAX`], or the requested mask is unfit for
     /// these secrets.
     pub fn build(self) -> Result<NeedleSet, BuildError> {
-        let mut derived = Derived::default();
+        let reads = self.readings.unwrap_or(self.encodings && !self.exactly);
+        let mut derived = Derived { reads, ..Derived::default() };
         let mut notices = Vec::new();
         for secret in &self.secrets {
             let notice = if self.exactly { None } else { notice(secret.expose(), self.value_len_min) };
@@ -229,6 +240,8 @@ struct Derived {
     chunks: Vec<Zeroizing<Vec<u8>>>,
     needles: Vec<DerivedNeedle>,
     bytes: usize,
+    /// Whether the plain reading is searched, too.
+    reads: bool,
 }
 
 struct DerivedNeedle {
@@ -287,7 +300,7 @@ impl Derived {
         let len = |needle: &DerivedNeedle| unguessable_len(needle.range.len(), needle.value_len);
         let unguessable_lens: Vec<u32> = self.needles.iter().map(len).collect();
         drop(self.chunks);
-        Ok(NeedleSet::new(Scanner::new(list, variant), origins, unguessable_lens, self.names))
+        Ok(NeedleSet::new(Scanner::new(list, variant), origins, unguessable_lens, self.names, self.reads, variant))
     }
 }
 

@@ -5,10 +5,10 @@ use core::fmt;
 use std::sync::Arc;
 use std::vec::Drain;
 
-use super::automaton::{ROOT, State};
 use super::needle::NeedleSet;
-use super::region::{self, Region};
+use super::region::{self, Occurrence, Region};
 use super::scan::PIECE_LEN_MAX;
+use super::search::Search;
 
 /// Finds the regions of one text. Accepts it in pieces of any size, and reports a region as soon as
 /// no later byte can belong to it.
@@ -32,11 +32,9 @@ use super::scan::PIECE_LEN_MAX;
 #[derive(Clone)]
 pub struct Finder {
     set: Arc<NeedleSet>,
-    /// The end of all text so far.
-    end: u64,
+    search: Search,
     /// Regions that may still grow; in order, none touching the next.
     open: Vec<Region>,
-    state: State,
 }
 
 impl Finder {
@@ -47,7 +45,7 @@ impl Finder {
 
     /// A finder in the middle of a text: it misses occurrences that begin before `offset`.
     pub fn at(set: Arc<NeedleSet>, offset: u64) -> Finder {
-        Finder { set, end: offset, open: Vec::new(), state: ROOT }
+        Finder { set, search: Search::at(offset), open: Vec::new() }
     }
 
     /// A finder that continues at `offset` after a search in parts. Every occurrence that begins
@@ -57,22 +55,23 @@ impl Finder {
         // An occurrence that begins from here on is found again; it must not already be there when
         // an earlier one is added.
         open.retain(|region| region.range.start < offset);
-        Finder { set, end: offset, open, state: ROOT }
+        Finder { set, search: Search::at(offset), open }
     }
 
     /// Accepts the next piece of the text, and returns the regions that are now complete, in order.
     pub fn push(&mut self, text: &[u8]) -> Drain<'_, Region> {
         // Not kept across calls, so an idle finder is small: without findings it allocates nothing.
-        let mut found = Vec::new();
+        let (mut found, mut read) = (Vec::new(), Vec::new());
         for piece in text.chunks(PIECE_LEN_MAX) {
-            self.state = self.set.scanner().scan(piece, self.state, &mut found);
+            let start = self.end();
+            self.search.push(&self.set, piece, &mut found, &mut read);
             for (at, needle) in found.drain(..) {
-                region::add(&mut self.open, Region::found(&self.set, self.end + u64::from(at), needle));
+                region::add(&mut self.open, Region::found(&self.set, start + u64::from(at), needle));
             }
-            self.end += piece.len() as u64;
+            region::add_any(&mut self.open, read.drain(..).map(|occurrence| Region::read(&self.set, &occurrence)));
         }
         // Later occurrences begin here at the earliest, and join the regions that they touch.
-        let settled = self.end - self.held() as u64;
+        let settled = self.search.held_start(&self.set);
         let complete = self.open.partition_point(|region| region.range.end < settled);
         self.open.drain(..complete)
     }
@@ -81,10 +80,13 @@ impl Finder {
     /// match at the end is included if it is long enough to be masked at the end of a text: see
     /// [`Redactor::mask_partial`](super::redactor::Redactor::mask_partial).
     pub fn open(&self, with_partial: bool) -> Vec<Region> {
-        let mut open = self.open.clone();
-        if let Some((needle, len)) = self.set.partial_match(self.state).filter(|_| with_partial) {
-            region::add(&mut open, Region::partial(self.end - len as u64..self.end, needle));
-        }
+        let (mut search, mut open) = (self.search.clone(), self.open.clone());
+        let (mut read, mut partial) = (Vec::new(), Vec::new());
+        search.finish(&self.set, &mut read, &mut partial);
+        region::add_any(&mut open, read.iter().map(|occurrence| Region::read(&self.set, occurrence)));
+        partial.retain(|_| with_partial);
+        let region = |partial: Occurrence| Region::partial(partial.start..partial.end, partial.needle as usize);
+        region::add_any(&mut open, partial.into_iter().map(region));
         open
     }
 
@@ -93,23 +95,25 @@ impl Finder {
     pub fn finish(&mut self, with_partial: bool) -> std::vec::IntoIter<Region> {
         let open = self.open(with_partial);
         self.open = Vec::new();
-        self.state = ROOT;
+        self.search = Search::at(self.end());
         open.into_iter()
     }
 
     /// Whether the text, if it ended now, would end in a partial match long enough to be masked.
     pub fn is_at_partial_match(&self) -> bool {
-        self.set.partial_match(self.state).is_some()
+        let mut partial = Vec::new();
+        self.search.clone().finish(&self.set, &mut Vec::new(), &mut partial);
+        !partial.is_empty()
     }
 
     /// The number of bytes at the end of the text that may begin a needle.
     pub fn held(&self) -> usize {
-        self.set.scanner().held(self.state).1
+        (self.end() - self.search.held_start(&self.set)) as usize
     }
 
     /// The end of the text so far.
     pub fn end(&self) -> u64 {
-        self.end
+        self.search.end()
     }
 
     /// The needle set.
@@ -120,7 +124,7 @@ impl Finder {
 
 impl fmt::Debug for Finder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Finder").field("set", &self.set).field("end", &self.end).finish_non_exhaustive()
+        f.debug_struct("Finder").field("set", &self.set).field("end", &self.end()).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,8 @@
 //! Used by tests, fuzz targets and benches; the cost is the product of the lengths of the text and
 //! the needles.
 
+pub mod readings;
+
 /// The bytes of `text` that belong to an occurrence of a needle.
 ///
 /// These four lines define hushlog; all the rest is speed.

@@ -5,7 +5,9 @@ use core::fmt;
 use super::automaton::State;
 use super::encoding::Form;
 use super::mask::Mask;
+use super::prefilter::Variant;
 use super::reach::Reach;
+use super::reading::trigger::Joints;
 use super::scan::Scanner;
 use super::text::is_hidden;
 
@@ -24,6 +26,9 @@ pub struct NeedleSet {
     /// For each needle, the minimum length of a partial match at the end of a text.
     partial_lens: Vec<u32>,
     reach: Reach,
+    /// Whether the plain reading is searched, too.
+    reads: bool,
+    joints: Joints,
     absent: Option<u8>,
     names: Vec<String>,
     mask: Mask,
@@ -93,12 +98,16 @@ impl NeedleSet {
         origins: Vec<Origin>,
         unguessable_lens: Vec<u32>,
         names: Vec<String>,
+        reads: bool,
+        variant: Variant,
     ) -> NeedleSet {
         let partial_len = |(needle, len): (&[u8], &u32)| (*len).max(needle.len().div_ceil(2) as u32);
         NeedleSet {
             origins,
             partial_lens: scanner.needles().iter().zip(&unguessable_lens).map(partial_len).collect(),
             reach: Reach::of(&scanner, &unguessable_lens),
+            reads: reads && scanner.needles().len() > 0,
+            joints: Joints::of(scanner.needles().iter(), variant.isa()),
             absent: absent_byte(&scanner),
             names,
             mask: Mask::default(),
@@ -130,6 +139,15 @@ impl NeedleSet {
 
     pub(super) fn scanner(&self) -> &Scanner {
         &self.scanner
+    }
+
+    /// Whether the [plain reading](super::reading) of a text is searched besides the text itself.
+    pub fn reads(&self) -> bool {
+        self.reads
+    }
+
+    pub(super) fn joints(&self) -> &Joints {
+        &self.joints
     }
 
     /// The bytes of one needle, by its index.

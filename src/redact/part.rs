@@ -9,7 +9,7 @@
 //!
 //! Cost: linear in the value's length; credentials are split [`DEPTH_MAX`] levels deep, and
 //! settings within settings [`LEVEL_MAX`] levels. For a value longer than [`FULL_LEN_MAX`], the
-//! search covers its parts verbatim and in plain JSON only.
+//! search covers its parts in readable forms only.
 
 mod credential;
 mod encoded;
@@ -21,7 +21,7 @@ mod url;
 mod written;
 
 use super::credential::looks_random;
-use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, likeliest_forms, part_forms, text_forms};
+use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, part_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
 use written::Style;
@@ -41,7 +41,7 @@ pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
     let all_forms = value.len() <= FULL_LEN_MAX;
     each(value, &mut |form, part, kind| {
         let write = match kind {
-            _ if !all_forms => likeliest_forms,
+            _ if !all_forms => text_forms,
             PartKind::Secret => part_forms,
             PartKind::Text => text_forms,
             PartKind::Bytes => byte_forms,

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use super::automaton::ROOT;
 use super::needle::{NeedleSet, Replacement};
 use super::overlay::Overlay;
-use super::region::{self, Region};
+use super::region::{self, Occurrence, Region};
 use super::scan::PIECE_LEN_MAX;
+use super::search::{self, Search};
 use super::secret::PARTIAL_LEN_MIN;
 
 impl NeedleSet {
@@ -77,14 +78,18 @@ impl NeedleSet {
     }
 
     /// All regions of a record, including a partial match at its end. Allocates only if there are
-    /// any.
+    /// any, or the plain reading differs.
     #[inline]
     fn regions(&self, record: &[u8]) -> Vec<Region> {
-        if self.scanner().is_clean(record, PARTIAL_LEN_MIN) { Vec::new() } else { self.found_regions(record) }
+        let is_clean = self.scanner().is_clean(record, PARTIAL_LEN_MIN) && !search::reads_otherwise(self, record);
+        if is_clean { Vec::new() } else { self.found_regions(record) }
     }
 
     #[inline(never)]
     fn found_regions(&self, record: &[u8]) -> Vec<Region> {
+        if search::reads_otherwise(self, record) {
+            return self.read_regions(record);
+        }
         let (mut regions, mut found, mut start) = (Vec::new(), Vec::new(), 0);
         let (last, state) = if record.len() <= PIECE_LEN_MAX {
             (record, ROOT)
@@ -108,6 +113,24 @@ impl NeedleSet {
             let end = record.len() as u64;
             region::add(&mut regions, Region::partial(end - len as u64..end, needle));
         }
+        regions
+    }
+
+    /// The regions of a record in which the plain reading differs.
+    fn read_regions(&self, record: &[u8]) -> Vec<Region> {
+        let (mut search, mut found, mut read) = (Search::at(0), Vec::new(), Vec::new());
+        let (mut regions, mut partial) = (Vec::new(), Vec::new());
+        for piece in record.chunks(PIECE_LEN_MAX) {
+            let start = search.end();
+            search.push(self, piece, &mut found, &mut read);
+            for (at, needle) in found.drain(..) {
+                region::add(&mut regions, Region::found(self, start + u64::from(at), needle));
+            }
+        }
+        search.finish(self, &mut read, &mut partial);
+        region::add_any(&mut regions, read.iter().map(|occurrence| Region::read(self, occurrence)));
+        let region = |partial: Occurrence| Region::partial(partial.start..partial.end, partial.needle as usize);
+        region::add_any(&mut regions, partial.into_iter().map(region));
         regions
     }
 }

@@ -1,7 +1,8 @@
 //! The redactor: bytes in, redacted bytes out. It is the only source of redacted bytes.
 //!
-//! All positions are counted from the start of the stream. The redactor stores no held-back bytes:
-//! they are the beginning of a needle, so the needle is their copy.
+//! All positions are counted from the start of the stream. Held-back bytes are the beginning of a
+//! needle, so the needle is their copy; only while the plain reading differs does the redactor
+//! [keep](kept) them.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -10,19 +11,21 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
 use super::overlay::Overlay;
 use super::redacted::{Redacted, Segment, Texts};
-use super::region::{self, Region};
+use super::region::{self, Occurrence, Region};
 use super::resume::{self, Beginning, Context};
 use super::scan::{Found, PIECE_LEN_MAX};
+use super::search::Search;
 
+mod kept;
 mod swap;
 mod width;
 
+use kept::{HeldCopy, Kept};
 use width::Widths;
 
 pub use super::secret::PARTIAL_LEN_MIN;
@@ -60,9 +63,9 @@ pub enum Last {
 pub struct Redactor {
     set: Arc<NeedleSet>,
     mask_partial: bool,
-    state: State,
-    /// The end of all input so far.
-    end: u64,
+    search: Search,
+    /// The held-back bytes, if the needle is no copy of them.
+    kept: Kept,
     /// The end of the returned bytes; those from here to `end` are held back.
     emitted: u64,
     /// Regions that are still open, or not yet returned as a whole; in order, none touching the
@@ -79,6 +82,7 @@ pub struct Redactor {
     widths: Option<Box<Widths>>,
     /// Empty between calls; kept for its capacity.
     found: Vec<Found>,
+    read: Vec<Occurrence>,
     segments: Vec<Segment>,
 }
 
@@ -99,8 +103,8 @@ impl Redactor {
         Redactor {
             set,
             mask_partial: true,
-            state: ROOT,
-            end: 0,
+            search: Search::at(0),
+            kept: Kept::default(),
             emitted: 0,
             regions: Vec::new(),
             counts: NodeMap::default(),
@@ -108,6 +112,7 @@ impl Redactor {
             again: None,
             widths: None,
             found: Vec::new(),
+            read: Vec::new(),
             segments: Vec::new(),
         }
     }
@@ -129,11 +134,11 @@ impl Redactor {
     /// of a needle.
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
         self.again = None;
-        let (held, held_len) = self.set.scanner().held(self.state);
-        let start = self.end;
+        let (start, copy) = (self.end(), self.held_copy());
         self.search(input);
-        self.release(self.partial_start(), start, held_len);
-        let (held, starts) = (held_bytes(&self.set, held), (start - held_len as u64, start));
+        self.keep(copy, input, start);
+        self.release(self.held_start(), start, copy.len);
+        let (held, starts) = (self.held_bytes(copy), (start - copy.len as u64, start));
         Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input, starts })
     }
 
@@ -173,18 +178,19 @@ impl Redactor {
             return None;
         }
         self.again = None;
-        let start = self.end;
+        let start = self.end();
         self.search(input);
         if let Beginning::Rest(len, needle) = beginning {
             self.regions.push(Region::partial(start..start + len as u64, needle as usize));
             self.regions = region::join(std::mem::take(&mut self.regions));
         }
         if is_last {
-            self.end_at_partial_match();
-            self.release(self.end, start, 0);
+            self.end_search();
+            self.release(self.end(), start, 0);
             self.begin_anew();
         } else {
-            self.release(self.partial_start(), start, 0);
+            self.keep(HeldCopy::default(), input, start);
+            self.release(self.held_start(), start, 0);
         }
         Some(Redacted::new(
             &self.segments,
@@ -195,12 +201,19 @@ impl Redactor {
     /// Searches the next piece.
     fn search(&mut self, input: &[u8]) {
         for piece in input.chunks(PIECE_LEN_MAX) {
-            self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
+            let start = self.end();
+            self.search.push(&self.set, piece, &mut self.found, &mut self.read);
             for (at, needle) in self.found.drain(..) {
-                region::add(&mut self.regions, Region::found(&self.set, self.end + u64::from(at), needle));
+                region::add(&mut self.regions, Region::found(&self.set, start + u64::from(at), needle));
             }
-            self.end += piece.len() as u64;
+            self.add_read();
         }
+    }
+
+    /// Adds the occurrences in the plain reading.
+    fn add_read(&mut self) {
+        let set = &self.set;
+        region::add_any(&mut self.regions, self.read.drain(..).map(|occurrence| Region::read(set, &occurrence)));
     }
 
     /// Returns the beginning of a partial match: up to `len_max` bytes in all, over any number of
@@ -223,49 +236,52 @@ impl Redactor {
     /// ```
     pub fn release_partial(&mut self, len_max: usize) -> Redacted<'_> {
         self.again = None;
-        let (needle, len) = self.set.scanner().held(self.state);
-        let until = self.end.min(self.partial_start() + len_max as u64);
+        let copy = self.held_copy();
+        let until = self.end().min(self.held_start() + len_max as u64);
         // A region has no raw bytes to show, and another needle may still name it.
         let found = self.regions.iter().find(|region| region.range.end > self.emitted);
         let until = found.map_or(until, |region| until.min(region.range.start));
-        self.release(until, self.end, len);
-        self.without_input(held_bytes(&self.set, needle), len)
+        self.release(until, self.end(), copy.len);
+        self.without_input(copy)
     }
 
     /// Ends the stream, and returns the held-back bytes, masked if they are a partial match that
     /// reveals too much. The redactor then begins a new stream.
     pub fn finish(&mut self) -> Redacted<'_> {
         self.again = None;
-        let (needle, len) = self.end_at_partial_match();
-        self.release(self.end, self.end, len);
+        let copy = self.held_copy();
+        self.end_search();
+        self.release(self.end(), self.end(), copy.len);
         self.begin_anew();
-        self.without_input(held_bytes(&self.set, needle), len)
+        self.without_input(copy)
     }
 
-    /// Masks the partial match at the end of the stream, if it reveals too much. Returns the needle
-    /// of the hold-back, and the length.
-    fn end_at_partial_match(&mut self) -> (usize, usize) {
-        if let Some((needle, len)) = self.set.partial_match(self.state).filter(|_| self.mask_partial) {
-            let partial = Region::partial(self.end - len as u64..self.end, needle);
-            region::add(&mut self.regions, partial);
-        }
-        self.set.scanner().held(self.state)
+    /// Ends the search, and masks the partial match at the end of the stream if it reveals too
+    /// much.
+    fn end_search(&mut self) {
+        let mut partial = Vec::new();
+        self.search.finish(&self.set, &mut self.read, &mut partial);
+        self.add_read();
+        partial.retain(|_| self.mask_partial);
+        let region = |partial: Occurrence| Region::partial(partial.start..partial.end, partial.needle as usize);
+        region::add_any(&mut self.regions, partial.into_iter().map(region));
     }
 
-    /// The output of a call without input: `held_len` held-back bytes, of which `held` is the copy.
-    fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
-        let starts = (self.end - held_len as u64, self.end);
-        Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts })
+    /// The output of a call without input.
+    fn without_input(&self, copy: HeldCopy) -> Redacted<'_> {
+        let starts = (self.end() - copy.len as u64, self.end());
+        let (set, held) = (&self.set, self.held_bytes(copy));
+        Redacted::new(&self.segments, Texts { set, overlay: self.overlay(), held, input: &[], starts })
     }
 
     fn begin_anew(&mut self) {
-        self.state = ROOT;
+        self.search = Search::at(self.end());
         self.regions.clear();
     }
 
     /// The position where the stream so far ends, in bytes of input, finished streams included.
     pub fn end(&self) -> u64 {
-        self.end
+        self.search.end()
     }
 
     /// The current needle set.
@@ -275,7 +291,7 @@ impl Redactor {
 
     /// The number of held-back bytes.
     pub fn held(&self) -> usize {
-        (self.end - self.emitted) as usize
+        (self.end() - self.emitted) as usize
     }
 
     /// The distance, in bytes, from the end of the stream so far back to the position where another
@@ -298,14 +314,13 @@ impl Redactor {
     /// ```
     pub fn unsettled(&self) -> u64 {
         let reaching = self.regions.iter().find(|region| region.range.end > self.emitted);
-        self.end - reaching.map_or(self.emitted, |region| region.range.start.min(self.emitted))
+        self.end() - reaching.map_or(self.emitted, |region| region.range.start.min(self.emitted))
     }
 
-    /// The position where the partial match begins: the longest suffix of the stream that may begin
-    /// a needle. Nothing before it is held back, and after a
-    /// [`release_partial`](Redactor::release_partial) not all of it is.
-    fn partial_start(&self) -> u64 {
-        self.end - self.set.scanner().held_len(self.state) as u64
+    /// The position from which on the stream is held back: the longest suffix that may begin an
+    /// occurrence. After a [`release_partial`](Redactor::release_partial) not all of it is.
+    fn held_start(&self) -> u64 {
+        self.search.held_start(&self.set)
     }
 
     /// The total of [`counts`](Redactor::counts). Takes time linear in the needles found so far.
@@ -326,7 +341,7 @@ impl Redactor {
     /// Frees memory that only the next masking piece needs again: up to some hundred KiB after a
     /// piece with many masks. For idle streams, since there may be thousands.
     pub fn shrink_to_fit(&mut self) {
-        (self.found, self.segments) = (Vec::new(), Vec::new());
+        (self.found, self.read, self.segments) = (Vec::new(), Vec::new(), Vec::new());
         self.regions.shrink_to_fit();
         self.again = None;
     }
@@ -420,11 +435,6 @@ fn push_mask(
             }
         }
     }
-}
-
-/// The needle that the held-back bytes begin: its prefix is a copy of them.
-fn held_bytes(set: &NeedleSet, needle: usize) -> &[u8] {
-    if set.is_empty() { &[] } else { set.needle(needle) }
 }
 
 fn owned((name, form): (&str, Form)) -> (String, Form) {

@@ -4,6 +4,15 @@ use std::ops::Range;
 
 use super::needle::NeedleSet;
 
+/// An occurrence of a needle in the plain reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occurrence {
+    /// The stretch of the text from that of the needle's first byte to that of its last.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) needle: u32,
+}
+
 /// A maximal run of bytes covered by occurrences of needles, counted from the start of the text.
 ///
 /// `More` is the owner's additional data.
@@ -22,6 +31,13 @@ impl<More: Default> Region<More> {
     pub(crate) fn found(set: &NeedleSet, end: u64, needle: u32) -> Region<More> {
         let len = set.needle(needle as usize).len();
         Region { range: end - len as u64..end, needle, needle_len: len as u32, more: More::default() }
+    }
+
+    /// The region of an occurrence in the plain reading.
+    pub(super) fn read(set: &NeedleSet, occurrence: &Occurrence) -> Region<More> {
+        let Occurrence { start, end, needle } = *occurrence;
+        let needle_len = set.needle(needle as usize).len() as u32;
+        Region { range: start..end, needle, needle_len, more: More::default() }
     }
 
     /// The region of a partial match at the end of a text.
@@ -50,8 +66,8 @@ impl Region {
 impl<More> Region<More> {
     /// Whether this region gives its name and mask to a union with the other.
     fn names(&self, other: &Region<More>) -> bool {
-        self.range.start < other.range.start
-            || self.range.start == other.range.start && self.needle_len >= other.needle_len
+        let rank = |region: &Region<More>| (region.range.start, u32::MAX - region.needle_len, region.needle);
+        rank(self) <= rank(other)
     }
 }
 
@@ -65,6 +81,14 @@ pub(super) fn add<More>(regions: &mut Vec<Region<More>>, mut region: Region<More
         region.range.end = end;
     }
     regions.push(region);
+}
+
+/// Adds regions in any order, and joins them.
+pub(super) fn add_any<More>(regions: &mut Vec<Region<More>>, more: impl ExactSizeIterator<Item = Region<More>>) {
+    if more.len() > 0 {
+        regions.extend(more);
+        *regions = join(std::mem::take(regions));
+    }
 }
 
 /// Joins regions in any order; they may overlap or be equal.

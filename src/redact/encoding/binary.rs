@@ -7,10 +7,6 @@ use super::form_writer::FormWriter;
 use super::unit::{Digits, LOWER, UPPER, push_decimal, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
-/// The line widths of `base64` and MIME (76), and of `openssl base64` and PEM (64), in characters.
-const BASE64_COLUMNS: [usize; 2] = [76, 64];
-/// The line width of `xxd -p`, in bytes of the value.
-const XXD_BYTES: usize = 30;
 /// The line width of `od -An -tx1`, in bytes of the value.
 const OD_BYTES: usize = 16;
 
@@ -19,8 +15,8 @@ const HEX_SEPARATORS: [&[u8]; 4] = [b":", b" ", b"-", b", 0x"];
 /// The text between two bytes in decimal.
 const DECIMAL_SEPARATORS: [&[u8]; 3] = [b", ", b" ", b","];
 
-/// Base64 in both alphabets, at the three alignments that a longer text can give the value, and
-/// wrapped.
+/// Base64 in both alphabets, at the three alignments that a longer text can give the value. The
+/// plain reading undoes line ends.
 pub(super) fn base64(writer: &mut FormWriter<'_>) {
     let value = writer.value;
     let mut shifted = Zeroizing::new(Vec::with_capacity(value.len() + 2));
@@ -35,9 +31,6 @@ pub(super) fn base64(writer: &mut FormWriter<'_>) {
             continue;
         }
         last_character(writer, Form::Base64, shift, &mut text);
-        if shift == 0 {
-            lines(writer, &text);
-        }
         if text.iter().any(|c| matches!(c, b'+' | b'/')) {
             encode(&BASE64URL_NOPAD, &shifted, &mut text);
             own_characters(writer, Form::Base64Url, shift, &text);
@@ -78,23 +71,39 @@ fn last_character(writer: &mut FormWriter<'_>, form: Form, shift: usize, text: &
     }
 }
 
-/// The value alone, wrapped as a program encodes a file. Without the last character, which a
-/// newline after the value changes.
-fn lines(writer: &mut FormWriter<'_>, text: &[u8]) {
-    let own = &text[..own_len(writer.value.len())];
-    for columns in BASE64_COLUMNS.into_iter().filter(|&columns| columns < own.len()) {
-        let mut broken = Zeroizing::new(Vec::with_capacity(own.len() + own.len() / columns));
-        for (index, line) in own.chunks(columns).enumerate() {
-            if index > 0 {
-                broken.push(b'\n');
+/// Base64 of the value as it stands in a string of JSON, if that is another: a registry's
+/// credentials are base64 of JSON. The plain reading undoes no escape within base64.
+pub(super) fn base64_in_json(writer: &mut FormWriter<'_>) {
+    let value = writer.value;
+    if !writer.text || !value.iter().any(|&byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+        return;
+    }
+    let mut escaped = Zeroizing::new(Vec::with_capacity(6 * value.len()));
+    for &byte in value {
+        match byte {
+            b'"' | b'\\' => escaped.extend([b'\\', byte]),
+            b'\n' => escaped.extend(b"\\n"),
+            b'\r' => escaped.extend(b"\\r"),
+            b'\t' => escaped.extend(b"\\t"),
+            ..b' ' => {
+                escaped.extend(b"\\u00");
+                push_hex(byte.into(), 2, LOWER, &mut escaped);
             }
-            broken.extend_from_slice(line);
+            _ => escaped.push(byte),
         }
-        writer.emit(Form::Base64, &broken);
+    }
+    let mut text = Zeroizing::new(Vec::with_capacity(base64_len(escaped.len() + 2) + 2));
+    let mut shifted = Zeroizing::new(Vec::with_capacity(escaped.len() + 2));
+    for shift in 0..3 {
+        shifted.clear();
+        shifted.resize(shift, 0);
+        shifted.extend_from_slice(&escaped);
+        encode(&BASE64_NOPAD, &shifted, &mut text);
+        writer.emit(Form::Base64, &text[base64_len(shift)..own_len(shifted.len())]);
     }
 }
 
-/// Hex in both cases, without and with separators between the bytes, and wrapped as by `xxd -p` and
+/// Hex in both cases, without and with separators between the bytes, and wrapped as by
 /// `od -An -tx1`. The `0x` of the first byte is left.
 pub(super) fn hex(writer: &mut FormWriter<'_>) {
     writer.row(Form::Hex, |value, out| lines_of_hex(value, b"", LOWER, usize::MAX, b"", out));
@@ -108,9 +117,6 @@ pub(super) fn hex(writer: &mut FormWriter<'_>) {
                 lines_of_hex(value, between, digits, usize::MAX, b"", out);
             });
         }
-    }
-    if writer.value.len() > XXD_BYTES {
-        writer.row(Form::Hex, |value, out| lines_of_hex(value, b"", LOWER, XXD_BYTES, b"\n", out));
     }
     if writer.value.len() > OD_BYTES {
         writer.row(Form::HexSeparated, |value, out| lines_of_hex(value, b" ", LOWER, OD_BYTES, b"\n ", out));

@@ -4,13 +4,12 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use zeroize::Zeroizing;
 
+use super::super::reading;
 use super::super::secret::UNGUESSABLE_LEN_MIN;
 use super::Form;
-use super::json_string::{self, Style};
 
-/// The maximum number of bytes that a row makes of one: a control character in JSON in JSON,
-/// `\\u001b`.
-const GROWTH_MAX: usize = 7;
+/// The maximum number of bytes that a row makes of one: a byte in hex with `, 0x`.
+const GROWTH_MAX: usize = 6;
 /// The maximum number of bytes that a row adds to that: the last line of a hex dump is filled up.
 const FILL_MAX: usize = 96;
 
@@ -19,20 +18,17 @@ fn row_len_max(value_len: usize) -> usize {
     value_len * GROWTH_MAX + FILL_MAX
 }
 
-/// The value to encode, and the buffers that all rows share.
+/// The value to encode, and the buffer that all rows share.
 ///
-/// The buffers hold secrets. They are reserved for the longest form, so that they never move and
-/// leave a copy behind, and they are wiped.
+/// The buffer holds secrets. It is reserved for the longest form, so that it never moves and leaves
+/// a copy behind, and it is wiped.
 pub(super) struct FormWriter<'a> {
     pub(super) value: &'a [u8],
     /// Whether the value is UTF-8.
     pub(super) text: bool,
-    /// Whether the value has control characters.
-    pub(super) controls: bool,
     /// Whether the value has characters outside of ASCII.
     pub(super) wide: bool,
     line: Zeroizing<Vec<u8>>,
-    around: Zeroizing<Vec<u8>>,
     emitted: Emitted<'a>,
 }
 
@@ -44,7 +40,18 @@ struct Emitted<'a> {
 }
 
 impl Emitted<'_> {
+    /// Emits a form, and its plain reading if that is another.
     fn emit(&mut self, form: Form, bytes: &[u8]) {
+        self.emit_one(form, bytes);
+        if let Some(read) = reading::of(bytes) {
+            self.emit_one(Form::Escaped, &read);
+        }
+    }
+
+    fn emit_one(&mut self, form: Form, bytes: &[u8]) {
+        if bytes.len() < UNGUESSABLE_LEN_MIN {
+            return;
+        }
         let mut hasher = DefaultHasher::new();
         hasher.write(bytes);
         let hash = hasher.finish();
@@ -60,63 +67,25 @@ impl<'a> FormWriter<'a> {
         FormWriter {
             value,
             text: std::str::from_utf8(value).is_ok(),
-            controls: value.iter().any(u8::is_ascii_control),
             wide: !value.is_ascii(),
             line: Zeroizing::new(Vec::with_capacity(row_len_max(value.len()))),
-            around: Zeroizing::new(Vec::new()),
             emitted: Emitted { hashes: Vec::new(), emit },
         }
-    }
-
-    /// Whether every row of readable forms would leave the value unchanged.
-    pub(super) fn is_plain(&self) -> bool {
-        self.value.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
     }
 
     /// Emits one form, the output of `write`, unless it equals the value or is too short to
     /// identify it.
     pub(super) fn row(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
-        if self.write(write) {
+        self.line.clear();
+        write(self.value, &mut self.line);
+        debug_assert!(self.line.len() <= row_len_max(self.value.len()), "a row outgrew its buffer");
+        if **self.line != *self.value {
             self.emitted.emit(form, &self.line);
-        }
-    }
-
-    /// Emits one form, and also within JSON, as in a log of JSON lines.
-    pub(super) fn row_and_in_json(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
-        if self.write(write) {
-            self.emitted.emit(form, &self.line);
-            self.json_around(&json_string::MINIMAL);
-        }
-    }
-
-    /// Emits one form within JSON, without the form itself.
-    pub(super) fn row_in_json(&mut self, outer: &Style, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
-        if self.write(write) {
-            self.json_around(outer);
         }
     }
 
     /// Emits a form that a row made elsewhere, unless it is too short to identify the value.
     pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
-        if bytes.len() >= UNGUESSABLE_LEN_MIN {
-            self.emitted.emit(form, bytes);
-        }
-    }
-
-    fn write(&mut self, write: impl FnOnce(&[u8], &mut Vec<u8>)) -> bool {
-        self.line.clear();
-        write(self.value, &mut self.line);
-        debug_assert!(self.line.len() <= row_len_max(self.value.len()), "a row outgrew its buffer");
-        self.line.len() >= UNGUESSABLE_LEN_MIN && **self.line != *self.value
-    }
-
-    fn json_around(&mut self, style: &Style) {
-        self.around.clear();
-        self.around.reserve_exact(row_len_max(self.value.len()));
-        json_string::write(&self.line, style, &mut self.around);
-        debug_assert!(self.around.len() <= row_len_max(self.value.len()), "a row outgrew its buffer");
-        if self.around != self.line {
-            self.emitted.emit(Form::JsonInJson, &self.around);
-        }
+        self.emitted.emit(form, bytes);
     }
 }

@@ -3,15 +3,9 @@
 use super::Form;
 use super::form_writer::FormWriter;
 
-/// The separators of lines: a terminal's CRLF, plain LF, a blank, nothing, and written line ends.
-const LINE_ENDS: [(Form, &[u8]); 6] = [
-    (Form::Crlf, b"\r\n"),
-    (Form::Crlf, b"\n"),
-    (Form::JoinedLines, b" "),
-    (Form::JoinedLines, b"\\n"),
-    (Form::JoinedLines, b""),
-    (Form::JoinedLines, b"\\r\\n"),
-];
+/// The separators of lines: a terminal's CRLF, plain LF, a blank, and nothing.
+const LINE_ENDS: [(Form, &[u8]); 4] =
+    [(Form::Crlf, b"\r\n"), (Form::Crlf, b"\n"), (Form::JoinedLines, b" "), (Form::JoinedLines, b"")];
 
 pub(super) fn rows(writer: &mut FormWriter<'_>) {
     if writer.value.contains(&b'\n') {

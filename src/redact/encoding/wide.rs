@@ -3,7 +3,6 @@
 use super::FULL_LEN_MAX;
 use super::Form;
 use super::form_writer::FormWriter;
-use super::unit::{Unit, units};
 
 /// Splits a unit of UTF-16 into bytes.
 type Order = fn(u16) -> [u8; 2];
@@ -25,7 +24,7 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
 }
 
 fn write(value: &[u8], order: Order, line_end: Option<&str>, out: &mut Vec<u8>) {
-    let mut chars = units(value).filter_map(|unit| if let Unit::Char(c) = unit { Some(c) } else { None }).peekable();
+    let mut chars = value.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).peekable();
     while let Some(c) = chars.next() {
         match (c, line_end) {
             ('\r', Some(_)) if chars.peek() == Some(&'\n') => {}

@@ -25,12 +25,12 @@ mod x86;
 
 use std::ops::ControlFlow;
 
+use super::isa::Isa;
 use super::needle_list::NeedleList;
 use partial_match::PartialMatches;
 use plan::Plan;
 use qgrams::QGrams;
 use tail_prefilter::TailPrefilter;
-use teddy::Isa;
 
 /// The shortest needle that the prefilter can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
@@ -68,7 +68,7 @@ impl Variant {
         }
     }
 
-    fn isa(self) -> Option<Isa> {
+    pub(super) fn isa(self) -> Option<Isa> {
         match self {
             Variant::Best => Isa::detect(),
             Variant::Avx2 => Isa::detect().map(|_| Isa::Avx2),

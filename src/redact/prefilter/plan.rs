@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::super::isa::Isa;
 use super::super::needle_list::NeedleList;
 use super::qgrams::{LOOK_LEN, QGrams};
-use super::teddy::{Isa, SHORT_LEN, Teddy, WINDOW_LEN};
+use super::teddy::{SHORT_LEN, Teddy, WINDOW_LEN};
 use super::tier::{Tier, Window, WindowSearch};
 use super::window;
 use super::window_index::WindowRef;

@@ -10,6 +10,7 @@
 
 use zeroize::Zeroize;
 
+use super::super::isa::Isa;
 use super::qgrams::LOOK_LEN;
 
 /// The longest window, in bytes.
@@ -26,13 +27,6 @@ pub(super) const BLOCK_LEN: usize = 64;
 const WINDOWS_MAX: usize = 4096;
 /// The maximum rate of false positives, as a share of the bytes of ordinary text.
 const FALSE_SHARE_MAX: f64 = 0.2;
-
-/// The instruction set that the tier uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Isa {
-    Avx2,
-    Avx512,
-}
 
 /// The buckets of each byte at each position.
 pub(super) struct Classes {
@@ -138,20 +132,6 @@ impl Iterator for Bits {
         let bit = self.0.trailing_zeros() as usize;
         self.0 &= self.0.wrapping_sub(1);
         (bit < BLOCK_LEN).then_some(bit)
-    }
-}
-
-impl Isa {
-    /// The best instruction set of this machine.
-    pub(super) fn detect() -> Option<Isa> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi");
-            let avx2 = is_x86_feature_detected!("avx2");
-            avx512.then_some(Isa::Avx512).or(avx2.then_some(Isa::Avx2))
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        None
     }
 }
 

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::super::automaton::ROOT;
 use super::super::needle::NeedleSet;
 use super::super::node_map::NodeMap;
 use super::super::overlay::Overlay;
 use super::super::redacted::{Redacted, Texts};
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
-use super::{Note, Redactor, RegionCounts, held_bytes};
+use super::super::search::Search;
+use super::kept::{HeldCopy, Kept};
+use super::{Note, Redactor, RegionCounts};
 
 impl Redactor {
     /// Switches to another needle set. Held-back bytes are searched again, and returned if they
@@ -26,6 +27,8 @@ impl Redactor {
     /// returns them again.
     pub(crate) fn swap_behind(&mut self, set: Arc<NeedleSet>, behind: &[u8]) -> Redacted<'_> {
         self.fold_counts();
+        let copy = self.held_copy();
+        let held = Zeroizing::new(self.held_bytes(copy).to_vec());
         let old_set = std::mem::replace(&mut self.set, set);
         for region in &mut self.regions {
             region.more.old_set.get_or_insert_with(|| Arc::clone(&old_set));
@@ -33,36 +36,37 @@ impl Redactor {
         if let Some(widths) = &mut self.widths {
             widths.overlay = Overlay::named(&self.set).ok();
         }
-        let (needle, held_len) = old_set.scanner().held(self.state);
-        let held = &held_bytes(&old_set, needle)[..held_len];
         // A released partial match is the end of `behind`.
-        let released = if behind.is_empty() { 0 } else { held_len - self.held() };
+        let released = if behind.is_empty() { 0 } else { copy.len - self.held() };
         self.emitted -= behind.len() as u64;
-        let again = self.again.insert(Zeroizing::new([behind, &held[released..]].concat().into_boxed_slice()));
-        let (start, mut found) = (self.end - again.len() as u64, Vec::new());
-        let mut end = start;
-        self.state = ROOT;
+        let again = Zeroizing::new([behind, &held[released..]].concat().into_boxed_slice());
+        let end = self.search.end();
+        let start = end - again.len() as u64;
+        (self.search, self.kept) = (Search::at(start), Kept::default());
+        let mut regions = std::mem::take(&mut self.regions);
         for piece in again.chunks(PIECE_LEN_MAX) {
-            self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
-            let regions =
-                self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
+            let start = self.search.end();
+            self.search.push(&self.set, piece, &mut self.found, &mut self.read);
+            let found =
+                self.found.drain(..).map(|(at, needle)| Region::found(&self.set, start + u64::from(at), needle));
+            let read = self.read.drain(..).map(|occurrence| Region::read(&self.set, &occurrence));
             // A released partial match cannot be taken back.
-            found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.emitted));
-            end += piece.len() as u64;
+            regions.extend(found.chain(read).filter(|region: &Region<Note>| region.range.end > self.emitted));
         }
-        found.splice(..0, self.regions.drain(..));
-        self.regions = region::join(found);
-        self.release(self.partial_start(), self.end, (end - start) as usize);
+        self.regions = region::join(regions);
+        self.keep(HeldCopy::default(), &again, start);
+        self.again = Some(again);
+        self.release(self.held_start(), end, (end - start) as usize);
         let held = self.again.as_deref().map_or(&[][..], |again| &again[..]);
         Redacted::new(
             &self.segments,
-            Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts: (start, self.end) },
+            Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts: (start, end) },
         )
     }
 
     /// Creates a redactor for a whole text that begins at this position of its stream.
     pub(crate) fn aside(set: &Arc<NeedleSet>, start: u64) -> Redactor {
-        Redactor { end: start, emitted: start, ..Redactor::new(Arc::clone(set)).mask_partial(false) }
+        Redactor { search: Search::at(start), emitted: start, ..Redactor::new(Arc::clone(set)).mask_partial(false) }
     }
 
     /// Adds the counts of another redactor of this stream.

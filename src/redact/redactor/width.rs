@@ -36,7 +36,7 @@ impl Redactor {
         while widths.ends.get(1).is_some_and(|&end| end <= oldest) {
             widths.ends.drain(..2);
         }
-        widths.ends.push(self.end);
+        widths.ends.push(self.search.end());
     }
 
     /// The masks that keep the width of their regions, if any region can have one.

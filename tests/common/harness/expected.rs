@@ -2,7 +2,7 @@
 //! no code.
 
 use hushlog::NeedleSet;
-use hushlog::redact::naive;
+use hushlog::redact::naive::{self, readings};
 
 /// The number of value bytes from which a redactor masks a partial match by default, and a number
 /// that no partial match reaches.
@@ -35,13 +35,21 @@ impl Expected {
         let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
         let (mut pushed, mut given, mut held) = (Vec::new(), Vec::new(), Vec::new());
         for end in 0..=text.len() {
-            let now = naive::pushed(&needles, &text[..end], mask);
+            let text = &text[..end];
+            let (now, held_len) = match set.reads() {
+                true => (readings::pushed(&needles, text, mask), readings::held(&needles, text)),
+                false => (naive::pushed(&needles, text, mask), naive::held(&needles, text)),
+            };
             assert!(now.starts_with(&pushed), "the definition takes back what it gave out");
             given.push(now.len());
-            held.push(naive::held(&needles, &text[..end]));
+            held.push(held_len);
             pushed = now;
         }
-        let finished = naive::finished(&needles, text, &partial_lens(set, partial_len_min), mask);
+        let lens = partial_lens(set, partial_len_min);
+        let finished = match set.reads() {
+            true => readings::finished(&needles, text, &lens, mask),
+            false => naive::finished(&needles, text, &lens, mask),
+        };
         Expected { pushed, finished, given, held }
     }
 

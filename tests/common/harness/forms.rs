@@ -11,6 +11,9 @@ pub(crate) fn needles(value: &[u8]) -> NeedleSet {
 /// The bytes of `text` that are part of no needle.
 pub(crate) fn left(set: &NeedleSet, text: &[u8]) -> Vec<u8> {
     let needles: Vec<&[u8]> = set.expose().collect();
-    let covered = naive::covered(&needles, text);
+    let covered = match set.reads() {
+        true => naive::readings::covered(&needles, text, true),
+        false => naive::covered(&needles, text),
+    };
     text.iter().zip(covered).filter(|(_, covered)| !covered).map(|(&byte, _)| byte).collect()
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use hushlog::container::RecordFormat;
+use hushlog::redact::naive;
 use hushlog::redact::prefilter::Variant;
 use hushlog::redact::secret::VALUE_LEN_MIN;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
@@ -12,7 +13,7 @@ use super::adapter::{ReadFrom, Whim, Written};
 use super::canary::{Broken, Fault};
 use super::dense::Dense;
 use super::engine::{self, Engine};
-use super::expected::{Expected, PARTIAL_MASKED};
+use super::expected::{Expected, PARTIAL_MASKED, partial_lens};
 use super::masking::Masking;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
 use super::{check, container, lines, record, regions, settings};
@@ -64,10 +65,9 @@ pub fn needles(bytes: &[u8]) {
     for (index, needle) in set.expose().enumerate() {
         assert!(needle.len() >= VALUE_LEN_MIN, "needle {index} has {} bytes", needle.len());
         let text = [b"\x01", needle, b"\x02"].concat();
-        let expected = Expected::linear(&set, &text, PARTIAL_MASKED);
-        for cuts in [vec![], vec![usize::from(cut) % text.len()]] {
-            let result = check::run(&mut Redactor::new(Arc::clone(&set)), &expected, &text, &cuts, &mut out);
-            result.unwrap_or_else(|error| panic!("needle {index}: {error:?}"));
+        let finished = finished(&set, &text);
+        for cut in [0, usize::from(cut) % text.len()] {
+            assert!(masked(&set, &text, &[cut], &mut out) == finished, "needle {index} cut at {cut}");
         }
     }
     mixed_text(&set, rest);
@@ -76,10 +76,31 @@ pub fn needles(bytes: &[u8]) {
 /// The values themselves as text, cut in ten.
 fn mixed_text(set: &Arc<NeedleSet>, text: &[u8]) {
     let text = &text[..text.len().min(600)];
-    let expected = Expected::linear(set, text, PARTIAL_MASKED);
     let cuts: Vec<usize> = (1..10).map(|tenth| text.len() * tenth / 10).collect();
-    let result = check::run(&mut Redactor::new(Arc::clone(set)), &expected, text, &cuts, &mut Vec::new());
-    result.unwrap_or_else(|error| panic!("the values as text: {error:?}"));
+    assert!(masked(set, text, &cuts, &mut Vec::new()) == finished(set, text), "the values as text");
+}
+
+/// The output of a redactor for a text in pieces.
+fn masked<'a>(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize], out: &'a mut Vec<u8>) -> &'a [u8] {
+    let mut redactor = Redactor::new(Arc::clone(set));
+    let mut start = 0;
+    out.clear();
+    for &end in cuts.iter().chain([&text.len()]) {
+        Engine::push(&mut redactor, &text[start..end], out);
+        start = end;
+    }
+    Engine::finish(&mut redactor, out);
+    out
+}
+
+/// The same by the definition.
+fn finished(set: &NeedleSet, text: &[u8]) -> Vec<u8> {
+    let needles: Vec<&[u8]> = set.expose().collect();
+    let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
+    match set.reads() {
+        true => naive::readings::finished(&needles, text, &partial_lens(set, PARTIAL_MASKED), &mut mask),
+        false => Expected::linear(set, text, PARTIAL_MASKED).finished,
+    }
 }
 
 /// A writer and a reader; the first bytes decide the behaviour of their other end.

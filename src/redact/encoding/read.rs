@@ -1,0 +1,72 @@
+//! What the plain reading makes of a value, where that is not the value itself.
+//!
+//! The value is read like the text, so that one with a backslash or a percent sign of its own is
+//! still found in any spelling. A few spellings lose something that no reading brings back; each has
+//! a row of its own.
+
+use super::super::reading::{self, token::doubles};
+use super::Form;
+use super::form_writer::FormWriter;
+
+pub(super) fn rows(writer: &mut FormWriter<'_>) {
+    let value = writer.value;
+    if let Some(read) = reading::of(value) {
+        writer.row(Form::Escaped, |_, out| out.extend_from_slice(&read));
+    }
+    // Forms and query strings write a blank as `+`.
+    if value.contains(&b' ') {
+        writer.row(Form::Escaped, |value, out| {
+            out.extend(value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }))
+        });
+    }
+    if value.contains(&b'\\') {
+        // A shell or a template took the backslashes for its own.
+        writer.row(Form::Escaped, |value, out| out.extend(value.iter().filter(|&&byte| byte != b'\\')));
+        backslashes_at_end(writer);
+    }
+    if let Some(&last) = value.last().filter(|&&last| doubles(last, last)) {
+        // The second of two that the reading takes for one would stay behind the mask.
+        writer.row(Form::Escaped, |value, out| {
+            let twice = |&byte: &u8| std::iter::repeat_n(byte, if byte == last { 2 } else { 1 });
+            out.extend(value.iter().flat_map(twice));
+        });
+    }
+    // A quote at the beginning doubles one that a program puts before the value; a mark at the end
+    // escapes what follows the value.
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let from = value.iter().take_while(|byte| is_quote(byte)).count();
+    let marks = value.iter().rev().take_while(|byte| matches!(byte, b'^' | b'`' | b'\\' | b'%' | b'&' | b'#')).count();
+    if from + marks > 0 && from + marks < value.len() {
+        writer.row(Form::Escaped, |value, out| out.extend_from_slice(&value[from..value.len() - marks]));
+    }
+    if writer.wide {
+        writer.row(Form::Escaped, latin1);
+    }
+}
+
+/// Emits a value that ends in backslashes as it stands in a string of JSON, and in one within one.
+/// The reading drops them; but where only half of an escaped backslash is masked, the rest escapes
+/// the quote behind it.
+fn backslashes_at_end(writer: &mut FormWriter<'_>) {
+    let value = writer.value;
+    let own = value.iter().rev().take_while(|&&byte| byte == b'\\').count();
+    for more in [own, 3 * own] {
+        writer.row(Form::Escaped, |value, out| {
+            out.extend_from_slice(value);
+            out.extend(std::iter::repeat_n(b'\\', more));
+        });
+    }
+}
+
+/// Each character up to U+00FF as its byte, as Python's `ascii` numbers it and an old log holds it.
+fn latin1(value: &[u8], out: &mut Vec<u8>) {
+    for chunk in value.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match u8::try_from(c) {
+                Ok(byte) => out.push(byte),
+                Err(_) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+}

@@ -1,0 +1,217 @@
+//! The definition for sets that are searched in both [readings](super::super::reading): the text
+//! itself, and the plain reading.
+
+use super::super::reading::rule::{self, DEPTH, GAP_MAX, ReadsAs, Rest};
+use super::super::reading::token::{TOKEN_RUN_MIN, doubles, is_token};
+use core::ops::Range;
+
+/// A byte of a reading, and its stretch of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The byte. `None`: something that is in no needle.
+    pub byte: Option<u8>,
+    /// The stretch.
+    pub stretch: Range<usize>,
+}
+
+/// The plain reading of a text, and the position from which on an escape waits for its end. With
+/// `is_last` nothing waits, and an escape without its end stands for itself.
+pub fn plain(text: &[u8], is_last: bool) -> (Vec<Read>, usize) {
+    let mut reading: Vec<Read> =
+        text.iter().enumerate().map(|(at, &byte)| Read { byte: Some(byte), stretch: at..at + 1 }).collect();
+    let mut waits_from = text.len();
+    for _ in 0..DEPTH {
+        let (read, waiting) = undo(&reading, is_last);
+        waits_from = waiting.map_or(waits_from, |waiting| waits_from.min(waiting));
+        reading = read;
+    }
+    (join(&reading), waits_from)
+}
+
+/// Undoes each escape once. Returns where the first one begins that waits for its end.
+fn undo(input: &[Read], is_last: bool) -> (Vec<Read>, Option<usize>) {
+    let (mut out, mut at, mut end) = (Vec::new(), 0, 0);
+    while at < input.len() {
+        if !input[at].byte.is_some_and(|byte| rule::FIRST.contains(&byte)) {
+            end = if input[at].byte.is_some() { input[at].stretch.end } else { end };
+            out.push(input[at].clone());
+            at += 1;
+            continue;
+        }
+        let rest: Vec<u8> = input[at..].iter().map_while(|read| read.byte).collect();
+        let ends = is_last || at + rest.len() < input.len();
+        let Ok(found) = rule::escape(Rest { bytes: &rest, is_last: ends }) else {
+            let waits = input[at].byte != Some(rule::ESC);
+            return (out, waits.then_some(input[at].stretch.start));
+        };
+        let Some(escape) = found else {
+            end = input[at].stretch.end;
+            out.push(input[at].clone());
+            at += 1;
+            continue;
+        };
+        let last = input[at + escape.len - 1].stretch.end;
+        match escape.reads_as {
+            ReadsAs::Bytes(bytes, len) => {
+                let stretch = input[at + escape.outside].stretch.start..last;
+                out.extend(bytes[..len.into()].iter().map(|&byte| Read { byte: Some(byte), stretch: stretch.clone() }));
+                end = last;
+            }
+            ReadsAs::Nothing if last <= end + GAP_MAX as usize => {}
+            ReadsAs::Nothing | ReadsAs::Break => {
+                out.push(Read { byte: None, stretch: last..last });
+                end = last;
+            }
+        }
+        at += escape.len;
+    }
+    (out, None)
+}
+
+/// Reads doubled characters as one, and a line end with the blanks behind it as nothing if at least
+/// [`TOKEN_RUN_MIN`] token characters stand before it.
+fn join(input: &[Read]) -> Vec<Read> {
+    let mut out: Vec<Read> = Vec::new();
+    let (mut run, mut is_in_wrap, mut dropped_from) = (0, false, None);
+    for read in input {
+        let before = out.last().and_then(|last| last.byte);
+        let is_double = matches!((before, read.byte), (Some(before), Some(byte)) if doubles(before, byte));
+        let is_wrap = match read.byte {
+            Some(b'\r' | b'\n') => is_in_wrap || run >= TOKEN_RUN_MIN,
+            Some(b' ' | b'\t') => is_in_wrap,
+            _ => false,
+        };
+        if is_double || is_wrap {
+            if let Some(last) = out.last_mut().filter(|_| is_double) {
+                last.stretch.start = read.stretch.start;
+            }
+            is_in_wrap = is_wrap;
+            let from = *dropped_from.get_or_insert(read.stretch.start);
+            if read.stretch.end <= from + GAP_MAX as usize {
+                continue;
+            }
+        } else {
+            out.push(read.clone());
+            (is_in_wrap, dropped_from) = (false, None);
+            if let Some(byte) = read.byte {
+                run = if is_token(byte) { TOKEN_RUN_MIN.min(run + 1) } else { 0 };
+                continue;
+            }
+        }
+        if read.byte.is_some() {
+            out.push(Read { byte: None, stretch: read.stretch.end..read.stretch.end });
+        }
+        (run, is_in_wrap, dropped_from) = (0, false, None);
+    }
+    out
+}
+
+/// All occurrences of needles in either reading: the stretch of the text, and the needle.
+pub fn occurrences(needles: &[&[u8]], text: &[u8], is_last: bool) -> Vec<(Range<usize>, usize)> {
+    let (plain, mut found) = (plain(text, is_last).0, Vec::new());
+    for (number, needle) in needles.iter().enumerate() {
+        let raw = (0..text.len()).filter(|&at| text[at..].starts_with(needle)).map(|at| at..at + needle.len());
+        found.extend(raw.map(|range| (range, number)));
+        let is_there = |window: &&[Read]| window.iter().map(|read| read.byte).eq(needle.iter().copied().map(Some));
+        let read = plain.windows(needle.len()).filter(is_there);
+        let stretch = |window: &[Read]| window[0].stretch.start..window[window.len() - 1].stretch.end;
+        found.extend(read.map(|window| (stretch(window), number)));
+    }
+    found
+}
+
+/// The bytes of `text` that belong to an occurrence, if the text ends here or, without `is_last`,
+/// so far.
+pub fn covered(needles: &[&[u8]], text: &[u8], is_last: bool) -> Vec<bool> {
+    let mut covered = vec![false; text.len()];
+    occurrences(needles, text, is_last).into_iter().for_each(|(stretch, _)| covered[stretch].fill(true));
+    covered
+}
+
+/// The number of bytes at the end of the text to hold back: from the beginning of the longest
+/// suffix of a reading on that is a proper prefix of a needle, and from an escape on that waits for
+/// its end.
+pub fn held(needles: &[&[u8]], text: &[u8]) -> usize {
+    let (plain, waits_from) = plain(text, false);
+    let begins = |rest: &&[Read]| {
+        let begins = |needle: &&[u8]| {
+            needle.len() > rest.len() && rest.iter().zip(*needle).all(|(read, byte)| read.byte == Some(*byte))
+        };
+        !rest.is_empty() && needles.iter().any(begins)
+    };
+    let suffix = (0..plain.len()).map(|at| &plain[at..]).find(begins);
+    let from = suffix.map_or(waits_from, |rest| waits_from.min(rest[0].stretch.start));
+    super::held(needles, text).max(text.len() - from)
+}
+
+/// The partial matches that are masked where a text ends: the stretch and the needle of each. In
+/// the plain reading it may lack an escape's end, which it then includes.
+fn partial_matches(
+    needles: &[&[u8]],
+    text: &[u8],
+    partial_len_min: &dyn Fn(usize) -> usize,
+) -> Vec<(Range<usize>, usize)> {
+    let raw = super::partial_match(needles, text, partial_len_min);
+    let mut found: Vec<_> = raw.map(|(needle, len)| (text.len() - len..text.len(), needle)).into_iter().collect();
+    for is_last in [false, true] {
+        let (plain, waits_from) = plain(text, is_last);
+        let from = plain.iter().rposition(|read| read.byte.is_none()).map_or(0, |at| at + 1);
+        let bytes: Vec<u8> = plain[from..].iter().filter_map(|read| read.byte).collect();
+        if let Some((needle, len)) = super::partial_match(needles, &bytes, partial_len_min) {
+            let rest = &plain[plain.len() - len..];
+            let end = if waits_from < text.len() { text.len() } else { rest[len - 1].stretch.end };
+            found.push((rest[0].stretch.start..end, needle));
+        }
+    }
+    found
+}
+
+/// The output up to `end`, given the occurrences and partial matches. A region is named by the
+/// longest needle of those that begin where it does, the first of equals; else by a partial match.
+fn emitted(
+    needles: &[&[u8]],
+    text: &[u8],
+    found: &[(Range<usize>, usize)],
+    partial: &[(Range<usize>, usize)],
+    end: usize,
+    mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
+) -> Vec<u8> {
+    let (mut covered, mut out, mut name) = (vec![false; text.len()], Vec::new(), None);
+    found.iter().chain(partial).for_each(|(stretch, _)| covered[stretch.clone()].fill(true));
+    let at = |list: &[(Range<usize>, usize)], at| -> Vec<usize> {
+        list.iter().filter(|(stretch, _)| stretch.start == at).map(|(_, needle)| *needle).collect()
+    };
+    for position in 0..end {
+        if covered[position] {
+            let first = name.is_none();
+            let naming = || {
+                let whole =
+                    at(found, position).into_iter().min_by_key(|&needle| (usize::MAX - needles[needle].len(), needle));
+                whole.or_else(|| at(partial, position).into_iter().min()).expect("a region begins with a needle")
+            };
+            let needle = *name.get_or_insert_with(naming);
+            mask(needle, first, &mut out);
+        } else {
+            name = None;
+            out.push(text[position]);
+        }
+    }
+    out
+}
+
+/// The output after `text`, with more input to follow.
+pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>)) -> Vec<u8> {
+    let end = text.len() - held(needles, text);
+    emitted(needles, text, &occurrences(needles, text, false), &[], end, mask)
+}
+
+/// The output for `text` as a whole stream, with its partial matches masked, too.
+pub fn finished(
+    needles: &[&[u8]],
+    text: &[u8],
+    partial_len_min: &dyn Fn(usize) -> usize,
+    mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
+) -> Vec<u8> {
+    let partial = partial_matches(needles, text, partial_len_min);
+    emitted(needles, text, &occurrences(needles, text, true), &partial, text.len(), mask)
+}

@@ -1,0 +1,407 @@
+//! The escapes that the plain reading undoes: one table, by the byte that an escape begins with.
+//!
+//! | begins with | is | reads as |
+//! | --- | --- | --- |
+//! | `%` | `%HH` | the byte |
+//! | `&` | `&#N;` `&#xH;` `&amp;` `&lt;` `&gt;` `&quot;` `&apos;` | the character |
+//! | `#` | `#0oo` below 040, `#177`, `#2oo`, `#3oo` (rsyslog) | the byte |
+//! | ESC | a control sequence of ECMA-48 (colours, titles, single shifts) | nothing |
+//! | `\` | a run of backslashes, and what follows it: see [`backslash`] | the character |
+//! | `^` `` ` `` | before punctuation or a blank (cmd.exe, PowerShell) | that character |
+//!
+//! A rule decides by the bytes from its first one on alone. Every escape has a maximum length, so
+//! that a stream never waits for the end of one without a limit.
+
+/// The depth to which escapes are undone: JSON in JSON in JSON is the log of a container whose
+/// program logs JSON.
+pub(crate) const DEPTH: usize = 3;
+
+/// The longest run of backslashes that reads as one escape, in bytes: JSON in JSON, six levels
+/// deep. A longer run ends any match.
+const BACKSLASHES_MAX: usize = 64;
+/// The longest control sequence, in bytes.
+const SEQUENCE_LEN_MAX: usize = 64;
+/// The longest control string (a window's title, the target of a link), in bytes.
+const STRING_LEN_MAX: usize = 256;
+/// The maximum number of dropped bytes between two bytes that are read as adjacent. Otherwise a
+/// stream of colour codes behind the beginning of a secret would have to be held back without end.
+pub(crate) const GAP_MAX: u64 = 256;
+
+/// The longest escape, in bytes.
+pub(super) const ESCAPE_LEN_MAX: usize = STRING_LEN_MAX;
+
+/// The byte that begins what reads as nothing.
+pub(crate) const ESC: u8 = 0x1b;
+
+/// The bytes with which an escape can begin.
+pub(crate) const FIRST: &[u8; 7] = b"%&#\x1b\\^`";
+
+/// The text from the first byte of a possible escape on.
+#[derive(Clone, Copy)]
+pub(crate) struct Rest<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Whether the text ends here. Otherwise more bytes may follow.
+    pub(crate) is_last: bool,
+}
+
+/// The bytes so far do not decide.
+#[derive(Debug)]
+pub(crate) struct Undecided;
+
+/// An escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Escape {
+    /// Its length, in bytes.
+    pub(crate) len: usize,
+    /// The number of its first bytes that are not part of the stretch that it reads as: the
+    /// backslash of `C:\temp` stays where `temp` is masked.
+    pub(crate) outside: usize,
+    pub(crate) reads_as: ReadsAs,
+}
+
+/// The reading of an escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadsAs {
+    /// This many of these bytes, at least one.
+    Bytes([u8; 4], u8),
+    /// Nothing: what stands before and after it is adjacent.
+    Nothing,
+    /// Something that is in no needle.
+    Break,
+}
+
+impl Escape {
+    fn byte(len: usize, byte: u8) -> Escape {
+        Escape { len, outside: 0, reads_as: ReadsAs::Bytes([byte, 0, 0, 0], 1) }
+    }
+
+    /// The character with this number. Python writes a byte outside of any character as a surrogate
+    /// from U+DC80 on (PEP 383).
+    fn character(len: usize, number: u32) -> Escape {
+        if let 0xdc80..=0xdcff = number {
+            return Escape::byte(len, number as u8);
+        }
+        let mut bytes = [0; 4];
+        let written = char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut bytes).len();
+        Escape { len, outside: 0, reads_as: ReadsAs::Bytes(bytes, written as u8) }
+    }
+
+    fn nothing(len: usize) -> Escape {
+        Escape { len, outside: 0, reads_as: ReadsAs::Nothing }
+    }
+}
+
+/// The escape at the beginning of these bytes; `None` if their first byte stands for itself.
+#[inline]
+pub(crate) fn escape(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
+    // A quote in a string, by far the most frequent one.
+    if let [b'\\', b'"', ..] = text.bytes {
+        return Ok(Some(Escape::byte(2, b'"')));
+    }
+    match text.bytes.first() {
+        Some(b'%') => Ok(text.number(1, 2, 16)?.map(|byte| Escape::byte(3, byte as u8))),
+        Some(b'&') => entity(text),
+        Some(b'#') => octal_of_rsyslog(text),
+        Some(&ESC) => sequence(text),
+        Some(b'\\') => backslash(text),
+        Some(b'^' | b'`') => Ok(text.at(1)?.filter(|&byte| is_mark(byte)).map(|byte| Escape::byte(2, byte))),
+        _ => Ok(None),
+    }
+}
+
+/// Whether an escape may begin with this byte, by the byte after it; `None`: that is not known yet.
+/// May be true where none does.
+pub(super) fn may_begin(byte: u8, next: Option<u8>) -> bool {
+    let Some(next) = next else { return true };
+    if FIRST.contains(&next) {
+        return true; // What that reads as decides at the next level.
+    }
+    match byte {
+        b'%' => next.is_ascii_hexdigit(),
+        b'&' => matches!(next, b'#' | b'a' | b'g' | b'l' | b'q'),
+        b'#' => matches!(next, b'0'..=b'3'),
+        b'^' | b'`' => is_mark(next),
+        _ => true,
+    }
+}
+
+/// Whether the byte is ASCII punctuation or a blank.
+fn is_mark(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_punctuation()
+}
+
+impl Rest<'_> {
+    /// The byte at this offset; `None` behind the end of the whole text.
+    fn at(self, offset: usize) -> Result<Option<u8>, Undecided> {
+        match self.bytes.get(offset) {
+            None if !self.is_last => Err(Undecided),
+            byte => Ok(byte.copied()),
+        }
+    }
+
+    /// Whether this byte stands at this offset.
+    fn has(self, offset: usize, byte: u8) -> Result<bool, Undecided> {
+        Ok(self.at(offset)? == Some(byte))
+    }
+
+    /// The number of exactly this many digits.
+    fn number(self, offset: usize, digits: usize, radix: u32) -> Result<Option<u32>, Undecided> {
+        let mut number = 0;
+        for at in offset..offset + digits {
+            match self.digit(at, radix)? {
+                Some(digit) => number = number * radix + digit,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(number))
+    }
+
+    fn digit(self, offset: usize, radix: u32) -> Result<Option<u32>, Undecided> {
+        Ok(self.at(offset)?.and_then(|byte| char::from(byte).to_digit(radix)))
+    }
+
+    /// A number of up to this many digits, and the offset behind the byte that ends it.
+    fn ended_number(
+        self,
+        offset: usize,
+        digits_max: usize,
+        radix: u32,
+        end: u8,
+    ) -> Result<Option<(u32, usize)>, Undecided> {
+        let (mut number, mut at) = (0, offset);
+        while let Some(digit) = self.digit(at, radix)? {
+            if at == offset + digits_max {
+                return Ok(None);
+            }
+            (number, at) = (number * radix + digit, at + 1);
+        }
+        Ok((at > offset && self.has(at, end)?).then_some((number, at + 1)))
+    }
+}
+
+/// The five names of XML, and numbers.
+fn entity(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
+    const NAMES: [(&[u8], u8); 5] =
+        [(b"amp;", b'&'), (b"lt;", b'<'), (b"gt;", b'>'), (b"quot;", b'"'), (b"apos;", b'\'')];
+    if text.has(1, b'#')? {
+        let number = match text.at(2)? {
+            Some(b'x' | b'X') => text.ended_number(3, 6, 16, b';')?,
+            _ => text.ended_number(2, 7, 10, b';')?,
+        };
+        return Ok(number.map(|(number, len)| Escape::character(len, number)));
+    }
+    let rest = &text.bytes[1..];
+    for (name, byte) in NAMES {
+        if rest.starts_with(name) {
+            return Ok(Some(Escape::byte(1 + name.len(), byte)));
+        }
+        if !text.is_last && name.starts_with(rest) {
+            return Err(Undecided);
+        }
+    }
+    Ok(None)
+}
+
+/// Control characters and bytes outside of ASCII, as rsyslog writes them.
+fn octal_of_rsyslog(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
+    let Some(0..=3) = text.digit(1, 8)? else { return Ok(None) };
+    let number = text.number(1, 3, 8)?;
+    Ok(number.filter(|number| !matches!(number, 0o40..=0o176)).map(|byte| Escape::byte(4, byte as u8)))
+}
+
+/// A control sequence or a control string of ECMA-48, or another escape sequence of ISO 2022.
+///
+/// What breaks off without its end reads as a break, and not as itself: then nothing from ESC on
+/// can begin a match, and a terminal need not wait for the end.
+fn sequence(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
+    let found = match text.at(1)? {
+        Some(b'[') => {
+            let params = text.skip(2, SEQUENCE_LEN_MAX, |byte| matches!(byte, b'0'..=b'?'))?;
+            final_byte(text, params, b'@')?
+        }
+        Some(b']' | b'P' | b'X' | b'^' | b'_') => control_string(text)?,
+        Some(b'N' | b'O') => text.at(2)?.map(|_| Ends::At(3)).unwrap_or(Ends::Before(2)),
+        Some(b' ' | b'#' | b'%' | b'('..=b'/') => final_byte(text, 2, b'0')?,
+        Some(b'0'..=b'~') => Ends::At(2),
+        // Alone it is left out, too, so that a value with one is found.
+        _ => Ends::At(1),
+    };
+    Ok(Some(match found {
+        Ends::At(len) => Escape::nothing(len),
+        Ends::Before(len) => Escape { len, outside: 0, reads_as: ReadsAs::Break },
+    }))
+}
+
+/// The end of a sequence, or where it breaks off.
+enum Ends {
+    At(usize),
+    Before(usize),
+}
+
+/// The end of a sequence: intermediate bytes, and a final byte from `least` on.
+fn final_byte(text: Rest<'_>, from: usize, least: u8) -> Result<Ends, Undecided> {
+    let end = text.skip(from, SEQUENCE_LEN_MAX, |byte| matches!(byte, b' '..=b'/'))?;
+    if end >= SEQUENCE_LEN_MAX {
+        return Ok(Ends::Before(end));
+    }
+    let is_final = text.at(end)?.is_some_and(|byte| (least..=b'~').contains(&byte));
+    Ok(if is_final { Ends::At(end + 1) } else { Ends::Before(end) })
+}
+
+/// A string up to BEL or ESC `\`. Any other control character breaks it off.
+fn control_string(text: Rest<'_>) -> Result<Ends, Undecided> {
+    let end = text.skip(2, STRING_LEN_MAX - 2, |byte| byte >= b' ')?;
+    Ok(match text.at(end)? {
+        Some(0x07) => Ends::At(end + 1),
+        Some(0x1b) if text.has(end + 1, b'\\')? => Ends::At(end + 2),
+        _ => Ends::Before(end),
+    })
+}
+
+impl Rest<'_> {
+    /// The first offset from `from` on, up to `end`, without such a byte.
+    fn skip(self, from: usize, end: usize, skips: impl Fn(u8) -> bool) -> Result<usize, Undecided> {
+        let mut at = from;
+        while at < end && self.at(at)?.is_some_and(&skips) {
+            at += 1;
+        }
+        Ok(at)
+    }
+}
+
+/// A run of backslashes, which each level of JSON or of a shell doubles, and what follows it:
+///
+/// - `n t r b f v a e E 0`: the control character of that name;
+/// - `xHH`, `x{H...}`, `uHHHH`, `u{H...}`, `UHHHHHHHH`, `ooo`: the character or byte of that number;
+///   two surrogates, the second behind a run of its own, are one character;
+/// - any other byte: that byte.
+fn backslash(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
+    let run = text.bytes.iter().take(BACKSLASHES_MAX + 1).take_while(|&&byte| byte == b'\\').count();
+    if run > BACKSLASHES_MAX {
+        return Ok(Some(Escape { len: BACKSLASHES_MAX, outside: 0, reads_as: ReadsAs::Break }));
+    }
+    let Some(first) = text.at(run)? else { return Ok(Some(Escape::nothing(run))) };
+    let after = run + 1;
+    let numbered = match first {
+        b'x' | b'u' if text.has(after, b'{')? => {
+            text.ended_number(after + 1, 6, 16, b'}')?.map(|(number, len)| Escape::character(len, number))
+        }
+        b'x' => text.number(after, 2, 16)?.map(|byte| Escape::byte(after + 2, byte as u8)),
+        b'u' => match text.number(after, 4, 16)? {
+            Some(high @ 0xd800..=0xdbff) => Some(surrogates(text, after + 4, high)?),
+            number => number.map(|number| Escape::character(after + 4, number)),
+        },
+        b'U' => text.number(after, 8, 16)?.map(|number| Escape::character(after + 8, number)),
+        b'0'..=b'3' => text.number(run, 3, 8)?.map(|byte| Escape::byte(run + 3, byte as u8)),
+        _ => None,
+    };
+    if let Some(escape) = numbered {
+        return Ok(Some(escape));
+    }
+    let named = match first {
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'v' => 0x0b,
+        b'a' => 0x07,
+        b'e' | b'E' => 0x1b,
+        b'0' => 0,
+        // No program escapes a letter that has no meaning; the backslash of a path stays.
+        _ if first.is_ascii_alphanumeric() => {
+            return Ok(Some(Escape { outside: run, ..Escape::byte(after, first) }));
+        }
+        _ => first,
+    };
+    Ok(Some(Escape::byte(after, named)))
+}
+
+/// The second surrogate of a pair, at this offset.
+fn surrogates(text: Rest<'_>, offset: usize, high: u32) -> Result<Escape, Undecided> {
+    let alone = Escape::character(offset, high);
+    let mark = text.skip(offset, offset + BACKSLASHES_MAX, |byte| byte == b'\\')?;
+    if mark == offset || !text.has(mark, b'u')? {
+        return Ok(alone);
+    }
+    Ok(match text.number(mark + 1, 4, 16)? {
+        Some(low @ 0xdc00..=0xdfff) => Escape::character(mark + 5, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)),
+        _ => alone,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Escape, ReadsAs, Rest, escape};
+
+    fn read(text: &[u8]) -> Option<Escape> {
+        let whole = escape(Rest { bytes: text, is_last: true }).expect("the end decides");
+        // Each prefix decides the same, or nothing.
+        for len in 1..text.len() {
+            if let Ok(early) = escape(Rest { bytes: &text[..len], is_last: false }) {
+                assert_eq!(early, whole, "{:?}", String::from_utf8_lossy(&text[..len]));
+            }
+        }
+        whole
+    }
+
+    #[track_caller]
+    fn reads(text: &[u8], len: usize, bytes: &[u8]) {
+        let found = read(text).expect("an escape");
+        let ReadsAs::Bytes(read, read_len) = found.reads_as else { panic!("{found:?}") };
+        assert_eq!((found.len, &read[..read_len.into()]), (len, bytes), "{:?}", String::from_utf8_lossy(text));
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        reads(b"%41b", 3, b"A");
+        reads(b"&#65;", 5, b"A");
+        reads(b"&#x1F600;", 9, "\u{1f600}".as_bytes());
+        for (text, byte) in [("&amp;", b"&"), ("&lt;", b"<"), ("&gt;", b">"), ("&quot;", b"\""), ("&apos;", b"'")] {
+            reads(text.as_bytes(), text.len(), byte);
+        }
+        reads(b"#012x", 4, b"\n");
+        reads(b"#303", 4, b"\xc3");
+        reads(b"^&", 2, b"&");
+        reads(b"`$x", 2, b"$");
+        reads(b"\\n", 2, b"\n");
+        reads(b"\\\\\\\"x", 4, b"\"");
+        reads(b"\\x41", 4, b"A");
+        reads(b"\\x{1f600}", 9, "\u{1f600}".as_bytes());
+        reads(b"\\u00e9", 6, "\u{e9}".as_bytes());
+        reads(b"\\u{e9}", 6, "\u{e9}".as_bytes());
+        reads(b"\\U0001f600", 10, "\u{1f600}".as_bytes());
+        reads(b"\\ud83d\\\\ude00", 13, "\u{1f600}".as_bytes());
+        reads(b"\\udcc3", 6, b"\xc3");
+        reads(b"\\ud83dx", 6, "\u{fffd}".as_bytes());
+        reads(b"\\101", 4, b"A");
+        reads(b"\\08", 2, b"\0");
+        reads(b"\\q", 2, b"q");
+        reads(b"\\.", 2, b".");
+        assert_eq!(read(b"\\temp9").map(|escape| escape.outside), Some(0));
+        assert_eq!(read(b"\\\\zone").map(|escape| escape.outside), Some(2));
+    }
+
+    #[test]
+    fn control_sequences_read_as_nothing() {
+        for text in ["\x1b[0m", "\x1b[38;5;12m", "\x1b]0;title\x07", "\x1b]8;;x\x1b\\", "\x1b(B", "\x1bOP", "\x1bM"] {
+            let nothing = Escape { len: text.len(), outside: 0, reads_as: ReadsAs::Nothing };
+            assert_eq!(read(text.as_bytes()), Some(nothing), "{text:?}");
+        }
+        let nothing = |len| Escape { len, outside: 0, reads_as: ReadsAs::Nothing };
+        assert_eq!(read(b"\\\\"), Some(nothing(2)));
+        let breaks = |len| Some(Escape { len, outside: 0, reads_as: ReadsAs::Break });
+        assert_eq!(read(&[b"\x1b[".to_vec(), vec![b'1'; 80]].concat()), breaks(64));
+        assert_eq!(read(&[b"\x1b]".to_vec(), vec![b'1'; 300]].concat()), breaks(254));
+        assert_eq!(read(b"\x1b[\n"), breaks(2));
+        assert_eq!((read(b"\x1b"), read(b"\x1b\x1b"), read(b"\x1b\"")), (nothing(1), nothing(1), nothing(1)));
+        assert_eq!(read(&[b'\\'; 65]), breaks(64));
+    }
+
+    #[test]
+    fn what_is_no_escape_stands_for_itself() {
+        for text in ["%", "%4g", "&amp", "&name=", "&#;", "&#12345678;", "#101", "#abc", "^a", "`ls`"] {
+            assert_eq!(read(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

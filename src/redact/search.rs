@@ -1,0 +1,160 @@
+//! The search of a stream in both readings: the text itself, and the [plain reading](super::reading).
+
+use super::automaton::{ROOT, State};
+use super::needle::NeedleSet;
+use super::reading::token::{Before, TOKEN_RUN_MIN};
+use super::reading::trigger;
+use super::region::Occurrence;
+use super::scan::{Found, PIECE_LEN_MAX};
+
+mod plain;
+
+use plain::Plain;
+
+/// The text that the plain reading takes in before it looks whether it still differs, in bytes.
+const STEP: usize = 2 << 10;
+
+/// The search of one stream.
+///
+/// The text is searched first. Then the plain reading, only near places where it differs: it begins
+/// there with the state that the search of the text would have, since both readings have been the
+/// same, and ends where both states must be the same again.
+#[derive(Clone)]
+pub(super) struct Search {
+    /// The state of the search of the text.
+    state: State,
+    end: u64,
+    /// The end of the text so far, if both readings agree.
+    before: Before,
+    plain: Option<Box<Plain>>,
+}
+
+impl Search {
+    /// A search that begins at this position.
+    pub(super) fn at(start: u64) -> Search {
+        Search { state: ROOT, end: start, before: Before::default(), plain: None }
+    }
+
+    /// The end of the text so far.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The state of the search of the text itself.
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether the plain reading differs at the end of the text, so that the held-back text is more
+    /// than the beginning of a needle.
+    pub(super) fn is_reading(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// The first position from which on the text is held back.
+    pub(super) fn held_start(&self, set: &NeedleSet) -> u64 {
+        let of_text = self.end - set.scanner().held_len(self.state) as u64;
+        self.plain.as_ref().map_or(of_text, |plain| of_text.min(plain.held_start(set, self.end)))
+    }
+
+    /// Searches the next piece of the text, of up to [`PIECE_LEN_MAX`] bytes. Adds the occurrences
+    /// in the text to `found`, those in the plain reading where it differs to `read`.
+    pub(super) fn push(&mut self, set: &NeedleSet, text: &[u8], found: &mut Vec<Found>, read: &mut Vec<Occurrence>) {
+        debug_assert!(text.len() <= PIECE_LEN_MAX);
+        let earlier = (self.state, self.before);
+        let start = self.end;
+        self.state = set.scanner().scan(text, self.state, found);
+        self.end += text.len() as u64;
+        if set.reads() {
+            self.read(set, text, start, earlier, read);
+        }
+    }
+
+    fn read(
+        &mut self,
+        set: &NeedleSet,
+        text: &[u8],
+        start: u64,
+        (state, before): (State, Before),
+        read: &mut Vec<Occurrence>,
+    ) {
+        self.before = before.then(text);
+        // The state of both searches at `at`, as far as they are known to be the same.
+        let (mut at, mut state, mut differs_until) = (0, state, None);
+        let mut plain = self.plain.take();
+        loop {
+            if let Some(mut reading) = plain.take() {
+                at = follow(&mut reading, set, text, start, at, read);
+                (state, differs_until) = (reading.state(), Some(reading.differs_until()));
+                if at == text.len() && !reading.agrees(set, self.end) {
+                    self.plain = Some(reading);
+                    return;
+                }
+            }
+            let next = trigger::first(set.joints(), text, at, before_at(text, at, before));
+            if next == text.len() {
+                break;
+            }
+            // No match that the place could interrupt begins before this.
+            let from = at.max(next.saturating_sub(set.needle_len_max()));
+            let state = set.scanner().scan(&text[from..next], if from == at { state } else { ROOT }, &mut Vec::new());
+            let before = before_at(text, next, before);
+            plain = Some(Box::new(Plain::new(set, start + next as u64, state, before)));
+            at = next;
+        }
+        // The search of the text may be in a match that begins before the last difference.
+        let raw_start = self.end - set.scanner().held_len(self.state) as u64;
+        if differs_until.is_some_and(|until| raw_start < until) {
+            let state = set.scanner().scan(&text[at..], state, &mut Vec::new());
+            self.plain = Some(Box::new(Plain::new(set, self.end, state, self.before)));
+        }
+    }
+
+    /// Ends the text: reads an escape without its end as it stands. Adds the last occurrences in the
+    /// plain reading to `read`, and the partial matches that are masked at the end of a text to
+    /// `partial`. A later push begins a new text.
+    pub(super) fn finish(&mut self, set: &NeedleSet, read: &mut Vec<Occurrence>, partial: &mut Vec<Occurrence>) {
+        let end = self.end;
+        if let Some(mut plain) = self.plain.take() {
+            partial.extend(plain.partial_match(set, end));
+            plain.read(set, &[], end, true, read);
+            partial.extend(plain.partial_match(set, end));
+        }
+        if let Some((needle, len)) = set.partial_match(self.state) {
+            partial.push(Occurrence { start: end - len as u64, end, needle: needle as u32 });
+        }
+        *self = Search::at(end);
+    }
+}
+
+/// Reads on from offset `at` of the text until both readings agree, or to the end. Returns where.
+fn follow(
+    plain: &mut Plain,
+    set: &NeedleSet,
+    text: &[u8],
+    start: u64,
+    mut at: usize,
+    read: &mut Vec<Occurrence>,
+) -> usize {
+    while at < text.len() {
+        let next = text.len().min(at + STEP);
+        plain.read(set, &text[at..next], start + at as u64, false, read);
+        at = next;
+        if plain.agrees(set, start + at as u64) {
+            break;
+        }
+    }
+    at
+}
+
+/// The end of the reading before this offset, where it agrees with the text.
+fn before_at(text: &[u8], at: usize, before: Before) -> Before {
+    let run = usize::from(TOKEN_RUN_MIN);
+    if at < run { before.then(&text[..at]) } else { Before::default().then(&text[at - run..at]) }
+}
+
+/// Whether the plain reading of this whole text may differ from it.
+#[inline]
+pub(super) fn reads_otherwise(set: &NeedleSet, text: &[u8]) -> bool {
+    set.reads() && trigger::first(set.joints(), text, 0, Before::default()) < text.len()
+}

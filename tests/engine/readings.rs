@@ -1,0 +1,120 @@
+//! Both readings of a text, against their definition: at every cut, in small worlds of escapes.
+
+use std::sync::Arc;
+
+use crate::harness::engine;
+use crate::harness::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED};
+use crate::harness::rng::Rng;
+use crate::harness::{check, cuts};
+use hushlog::{NeedleSet, Redactor, Secret};
+
+/// A set of these needles, searched in both readings.
+fn set(needles: &[Vec<u8>]) -> Arc<NeedleSet> {
+    let secret = |(number, needle): (usize, &Vec<u8>)| Secret::new(number.to_string(), needle.clone());
+    let builder = NeedleSet::builder().exactly().readings(true).mask(engine::named());
+    let builder = needles.iter().enumerate().map(secret).fold(builder, hushlog::NeedleSetBuilder::secret);
+    Arc::new(builder.build().expect("the mask has no letter of the needles"))
+}
+
+/// One spelling of a byte, or a part of one.
+fn spell(rng: &mut Rng, byte: u8, depth: usize, out: &mut Vec<u8>) {
+    let written = match rng.below(14) {
+        0 => format!("%{byte:02x}"),
+        1 => format!("&#{byte};"),
+        2 => format!("&#x{byte:X};"),
+        3 => format!("\\u{byte:04x}"),
+        4 => format!("\\x{byte:02x}"),
+        5 => format!("\\{byte:03o}"),
+        6 => format!("\\{}", char::from(byte)),
+        7 => format!("\x1b[1;3{}m{}", rng.below(8), char::from(byte)),
+        8 => format!("\\u{{{byte:x}}}"),
+        9 => format!("^{}", char::from(byte)),
+        10 => format!("{0}{0}", char::from(byte)),
+        _ => return out.push(byte),
+    };
+    for byte in written.into_bytes() {
+        if depth > 0 { spell(rng, byte, depth - 1, out) } else { out.push(byte) }
+    }
+}
+
+const LETTERS: &[u8] = b"ab\"'$%{\\^&\n ";
+
+fn word(rng: &mut Rng, len: usize) -> Vec<u8> {
+    (0..len).map(|_| LETTERS[if rng.below(3) == 0 { rng.below(LETTERS.len()) } else { rng.below(2) }]).collect()
+}
+
+/// A text of spellings of the needles, whole and in parts, and of what may stand between them.
+fn text(rng: &mut Rng, needles: &[Vec<u8>], len_max: usize) -> Vec<u8> {
+    let mut text = Vec::new();
+    while text.len() < len_max {
+        match rng.below(10) {
+            0..=4 => {
+                let needle = &needles[rng.below(needles.len())];
+                let from = if rng.below(3) == 0 { rng.below(needle.len()) } else { 0 };
+                let depth = rng.below(3);
+                let plain = rng.below(3);
+                for &byte in &needle[from..] {
+                    if rng.below(3) < plain { text.push(byte) } else { spell(rng, byte, depth, &mut text) }
+                }
+                text.truncate(text.len() - if rng.below(3) == 0 { rng.below(4).min(text.len()) } else { 0 });
+            }
+            5 => text.extend(word(rng, 3)),
+            6 => text.extend(std::iter::repeat_n(b"ab-\\\"' "[rng.below(7)], 1 + rng.below(5))),
+            7 => text.extend(std::iter::repeat_n(b'b', 38 + rng.below(4))),
+            8 => text.extend(
+                [&b"\n"[..], b"\r\n", b"\n  ", b"\x1b]0;x\x07", b"\x1b", b"%4", b"&am", b"\\u00"][rng.below(8)],
+            ),
+            _ => text.push(rng.below(256) as u8),
+        }
+    }
+    text
+}
+
+fn check_text(rng: &mut Rng, needles: &[Vec<u8>], text: &[u8]) {
+    let set = set(needles);
+    let (mask_partial, partial_len_min) = [(true, PARTIAL_MASKED), (false, PARTIAL_KEPT)][rng.below(2)];
+    let expected = Expected::naive(&set, text, partial_len_min);
+    let mut redactor = Redactor::new(Arc::clone(&set)).mask_partial(mask_partial);
+    let mut out = Vec::new();
+    let mut run = |cuts: &[usize]| {
+        check::run(&mut redactor, &expected, text, cuts, &mut out).unwrap_or_else(|error| {
+            let needles: Vec<_> = needles.iter().map(|needle| needle.escape_ascii().to_string()).collect();
+            panic!("{needles:?} in {}: {error:?}", text.escape_ascii());
+        });
+    };
+    run(&[]);
+    run(&cuts::every_byte(text.len()));
+    (0..text.len()).for_each(|at| run(&[at]));
+    for _ in 0..4 {
+        let (one, other) = (rng.below(text.len() + 1), rng.below(text.len() + 1));
+        run(&[one.min(other), one.max(other)]);
+    }
+}
+
+fn run_random(seed: u64, rounds: usize, len_max: usize) {
+    let mut rng = Rng(seed);
+    for _ in 0..rounds {
+        let needles: Vec<Vec<u8>> = (0..1 + rng.below(3))
+            .map(|_| {
+                let longest = if rng.below(4) == 0 { 20 } else { 4 };
+                let len = 2 + rng.below(longest);
+                word(&mut rng, len)
+            })
+            .collect();
+        let text = text(&mut rng, &needles, len_max);
+        check_text(&mut rng, &needles, &text);
+    }
+}
+
+#[test]
+fn the_engine_equals_the_definition_at_every_cut() {
+    run_random(1, 1_000, 40);
+    run_random(2, 120, 120);
+}
+
+#[test]
+#[ignore = "takes minutes; tools/slow runs it"]
+fn the_engine_equals_the_definition_for_longer() {
+    run_random(3, 60_000, 40);
+    run_random(4, 6_000, 150);
+}
