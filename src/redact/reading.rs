@@ -17,6 +17,7 @@ mod block;
 pub(crate) mod bytes;
 pub(crate) mod join;
 pub(crate) mod level;
+pub(crate) mod quick;
 pub(crate) mod rule;
 pub(crate) mod token;
 pub(crate) mod trigger;
@@ -31,17 +32,31 @@ use level::Level;
 use token::Before;
 use trigger::Joints;
 
-/// The plain reading of a whole text, if it differs.
+/// The plain reading of a whole text, if it differs and nothing in it breaks a match.
 pub(crate) fn of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let joints = Joints::all();
-    if trigger::first(&joints, text, 0, Before::default()) == text.len() {
+    let read = read(&Joints::all(), text, true)?;
+    Some(read.bytes).filter(|bytes| read.breaks.is_empty() && **bytes != *text)
+}
+
+/// The plain reading of the beginning of a text, up to what breaks a match; `None` if it does not
+/// differ. `is_last`: the text ends here.
+pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<Bytes> {
+    let mut read = read(joints, text, is_last)?;
+    if let Some(&end) = read.breaks.first() {
+        read.bytes.truncate(end);
+    }
+    Some(read)
+}
+
+fn read(joints: &Joints, text: &[u8], is_last: bool) -> Option<Bytes> {
+    if trigger::first(joints, text, 0, Before::default()) == text.len() {
         return None;
     }
     let (mut one, mut other) = (Bytes::default(), Bytes::default());
     let [mut first, mut second, mut third] = [Level::at(0), Level::at(0), Level::at(0)];
-    first.read_text(&joints, text, 0, true, &mut one);
-    second.read(&joints, &mut one, true, &mut other);
-    third.read(&joints, &mut other, true, &mut one);
-    Joining::behind(Before::default()).read(&joints, &mut one, &mut other);
-    Some(other.bytes).filter(|read| other.breaks.is_empty() && **read != *text)
+    first.read_text(joints, text, 0, is_last, &mut one);
+    second.read(joints, &mut one, is_last, &mut other);
+    third.read(joints, &mut other, is_last, &mut one);
+    Joining::behind(Before::default()).read(joints, &mut one, &mut other);
+    Some(other)
 }

@@ -4,6 +4,7 @@
 use memchr::memmem;
 
 use super::needle::NeedleSet;
+use super::reading::{self, rule::ESCAPE_LEN_MAX};
 
 /// The beginning of a text that resumes a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,32 @@ impl Context<'_> {
     }
 }
 
+/// The part of a text that is read at most, in bytes for each of the longest needle: escapes six
+/// times as long as what they read as, and something between them.
+const READ_PER_BYTE: usize = 8;
+
+/// The longest beginning of the text, in either reading, that is the end of a needle: see
+/// [`beginning_of`]. In the plain reading it covers the text up to the end of the stretch of its
+/// last byte.
+pub(super) fn beginning(set: &NeedleSet, text: &[u8], context: Context<'_>) -> Beginning {
+    let raw = beginning_of(set, text, context);
+    if raw == Beginning::Undecided || !set.reads() {
+        return raw;
+    }
+    let most = text.len().min(READ_PER_BYTE * set.needle_len_max() + ESCAPE_LEN_MAX);
+    let is_whole = most == text.len();
+    let Some(read) = reading::beginning(set.joints(), &text[..most], is_whole && context.is_last) else { return raw };
+    match beginning_of(set, &read.bytes, Context { is_last: context.is_last || !is_whole, ..context }) {
+        Beginning::Undecided => Beginning::Undecided,
+        Beginning::Clean => raw,
+        Beginning::Rest(len, needle) => {
+            let end = read.end_of(len - 1) as usize;
+            let is_longer = !matches!(raw, Beginning::Rest(len, _) if len >= end);
+            if is_longer { Beginning::Rest(end, needle) } else { raw }
+        }
+    }
+}
+
 /// The longest beginning of the text that is the end of a needle or, if no input follows, all of a
 /// text within one. A beginning shorter than `len_min` counts only if the bytes emitted before it
 /// may be the rest of the needle.
@@ -46,7 +73,7 @@ impl Context<'_> {
 /// Takes linear time in the needles' total length, for any text. Each needle runs through the
 /// automaton of the text (Knuth, Morris and Pratt), unless it is long enough and does not contain
 /// the first bytes of the text.
-pub(super) fn beginning(set: &NeedleSet, text: &[u8], context: Context<'_>) -> Beginning {
+fn beginning_of(set: &NeedleSet, text: &[u8], context: Context<'_>) -> Beginning {
     let text = &text[..text.len().min(set.needle_len_max())];
     if text.is_empty() {
         return if context.is_last || set.is_empty() { Beginning::Clean } else { Beginning::Undecided };

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::{file, holes};
 use crate::NeedleSet;
 use crate::redact::finder::{Finder, join};
+use crate::redact::reading::token::is_token;
 use crate::redact::region::Region;
 use crate::sys::mutex::lock;
 
@@ -38,6 +39,9 @@ pub(super) fn buffer() -> Zeroizing<Vec<u8>> {
 
 /// The number of bytes searched so far, for a progress display.
 pub(super) type Progress = AtomicU64;
+
+/// The number of bytes before a part in which the beginning of a line is looked for.
+const LINE_LOOK_LEN: u64 = 4 << 10;
 
 /// Searches from the finder's position to the current end of the file, or to `until`. Reports each
 /// region once it is complete. Returns whether it met the file's end.
@@ -178,10 +182,21 @@ impl Parts<'_> {
         part * self.part_len..(part + 1) * self.part_len
     }
 
+    /// The beginning of a line at or before this position, if there is one near it, behind a line
+    /// whose last character ends no token. The plain reading begins anew there, so that a part does
+    /// not begin within an escape.
+    fn whole_line(&self, start: u64, buffer: &mut [u8]) -> Result<u64, Errno> {
+        let from = start.saturating_sub(LINE_LOOK_LEN);
+        let len = file::read_at(self.file, &mut buffer[..(start - from) as usize], from)?;
+        let is_end = |at: &usize| matches!(buffer[at - 1..][..2], [before, b'\n'] if !is_token(before));
+        Ok((1..len).rev().find(is_end).map_or(start, |at| from + at as u64 + 1))
+    }
+
     /// All regions of occurrences that begin in this part, and some that begin after it.
     fn search(&self, part: u64, buffer: &mut [u8]) -> Result<Vec<Region>, Errno> {
         let Range { start, end } = self.range(part);
-        let (mut finder, mut found) = (Finder::at(Arc::clone(self.set), start), Vec::new());
+        let begin = self.whole_line(start, buffer)?;
+        let (mut finder, mut found) = (Finder::at(Arc::clone(self.set), begin), Vec::new());
         let mut keep = |region| {
             found.push(region);
             Ok::<(), Errno>(())
@@ -189,6 +204,13 @@ impl Parts<'_> {
         let ended = to_end(self.file, &mut finder, end, buffer, self.progress, &mut keep)?;
         if !ended {
             to_end(self.file, &mut finder, end + self.overlap, buffer, &Progress::new(0), &mut keep)?;
+        }
+        // In the plain reading an occurrence may be longer than its needle.
+        while finder.end() - (finder.held() as u64) < end {
+            let until = finder.end() + buffer.len() as u64;
+            if to_end(self.file, &mut finder, until, buffer, &Progress::new(0), &mut keep)? {
+                break;
+            }
         }
         found.extend(finder.finish(false));
         Ok(found)

@@ -97,6 +97,11 @@ impl Bytes {
         *self = kept;
     }
 
+    /// Where the stretch of the byte at this offset ends.
+    pub(crate) fn end_of(&self, at: usize) -> u64 {
+        Source::of(self).end_of(at)
+    }
+
     /// Where the stretch of the first byte begins.
     pub(crate) fn start(&self) -> Option<u64> {
         self.runs.first().map(|run| run.start)

@@ -29,6 +29,16 @@ impl Joining {
         Joining { before, is_in_wrap: false, dropped_from: None }
     }
 
+    /// The end of the reading so far.
+    pub(crate) fn before(&self) -> Before {
+        self.before
+    }
+
+    /// Notes that these bytes have been read, of which none is dropped.
+    pub(crate) fn pass(&mut self, read: &[u8]) {
+        self.before = self.before.then(read);
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         !self.is_in_wrap && self.dropped_from.is_none()
     }

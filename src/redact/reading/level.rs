@@ -31,6 +31,16 @@ impl Level {
         self.tail.start().filter(|_| self.tail.bytes.first() != Some(&rule::ESC))
     }
 
+    /// The end of the stretch of the last byte of the reading.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Notes that bytes up to this position have been read otherwise.
+    pub(crate) fn pass(&mut self, end: u64) {
+        self.end = end;
+    }
+
     /// Reads the next bytes of the text, which begin at this position. Returns whether the reading
     /// differs from the text.
     pub(crate) fn read_text(

@@ -28,7 +28,7 @@ const STRING_LEN_MAX: usize = 256;
 pub(crate) const GAP_MAX: u64 = 256;
 
 /// The longest escape, in bytes.
-pub(super) const ESCAPE_LEN_MAX: usize = STRING_LEN_MAX;
+pub(crate) const ESCAPE_LEN_MAX: usize = STRING_LEN_MAX;
 
 /// The byte that begins what reads as nothing.
 pub(crate) const ESC: u8 = 0x1b;

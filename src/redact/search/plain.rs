@@ -5,6 +5,7 @@ use super::super::needle::NeedleSet;
 use super::super::reading::bytes::{Bytes, Run, run_of};
 use super::super::reading::join::{Amended, Joining};
 use super::super::reading::level::Level;
+use super::super::reading::quick;
 use super::super::reading::rule::DEPTH;
 use super::super::reading::token::{Before, TOKEN_RUN_MIN};
 use super::super::region::Occurrence;
@@ -65,6 +66,9 @@ impl Plain {
         is_last: bool,
         found: &mut Vec<Occurrence>,
     ) {
+        if !is_last && self.is_settled() && self.read_quickly(set, text, start) {
+            return;
+        }
         let [mut one, mut other] = std::mem::take(&mut self.buffers);
         let [first, second, third] = &mut self.levels;
         let joints = set.joints();
@@ -83,6 +87,39 @@ impl Plain {
         one.clear();
         other.clear();
         self.buffers = [one, other];
+    }
+
+    /// Reads these bytes without their stretches, which matter only where something is found. That
+    /// is several times as fast. Returns whether it did: if anything is found, in doubt or escaped
+    /// twice, it changes nothing, and the levels have to read.
+    fn read_quickly(&mut self, set: &NeedleSet, text: &[u8], start: u64) -> bool {
+        let mut buffer = std::mem::take(&mut self.buffers[0]);
+        let read =
+            quick::read(set.joints(), text, self.joining.before(), start - self.levels[0].end(), &mut buffer.bytes);
+        let accepted = read.is_some_and(|read| {
+            let state = set.scanner().scan(&buffer.bytes, self.state, &mut self.found);
+            let held = set.scanner().held_len(state);
+            let is_plain = self.found.is_empty() && held <= buffer.bytes.len() - read.plain_from;
+            self.found.clear();
+            if !is_plain {
+                return false;
+            }
+            let end = start + text.len() as u64;
+            (self.state, self.len) = (state, self.len + buffer.bytes.len() as u64);
+            let held = held as u64;
+            let run = Run { at: self.len - held, start: end - held, end: end - held + 1, is_plain: true };
+            self.runs.clear();
+            self.runs.extend((held > 0).then_some(run));
+            self.joining.pass(&buffer.bytes);
+            self.levels.iter_mut().for_each(|level| level.pass(start + read.end as u64));
+            if read.differs_until > 0 {
+                self.differs_until = start + read.differs_until as u64;
+            }
+            true
+        });
+        buffer.clear();
+        self.buffers[0] = buffer;
+        accepted
     }
 
     fn is_settled(&self) -> bool {
