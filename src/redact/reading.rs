@@ -14,10 +14,10 @@
 //! [search](super::search) reads on until both readings agree again.
 
 mod block;
-pub(crate) mod bytes;
-pub(crate) mod join;
-pub(crate) mod level;
-pub(crate) mod quick;
+mod join;
+mod layer;
+mod level;
+pub(crate) mod reader;
 pub(crate) mod rule;
 pub(crate) mod token;
 pub(crate) mod trigger;
@@ -26,37 +26,47 @@ mod x86;
 
 use zeroize::Zeroizing;
 
-use bytes::Bytes;
-use join::Joining;
-use level::Level;
+pub(crate) use layer::{Run, run_of};
+use reader::{Piece, Reader};
 use token::Before;
 use trigger::Joints;
 
 /// The plain reading of a whole text, if it differs and nothing in it breaks a match.
 pub(crate) fn of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let read = read(&Joints::all(), text, true)?;
-    Some(read.bytes).filter(|bytes| read.breaks.is_empty() && **bytes != *text)
+    read(&Joints::all(), text, true, |piece| {
+        let differs = piece.breaks().is_empty() && piece.bytes() != text;
+        differs.then(|| Zeroizing::new(piece.bytes().to_vec()))
+    })?
+}
+
+/// The beginning of a reading.
+pub(crate) struct Beginning {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    runs: Vec<Run>,
+}
+
+impl Beginning {
+    /// Where the stretch of the byte at this offset ends.
+    pub(crate) fn end_of(&self, at: usize) -> u64 {
+        self.runs[run_of(&self.runs, at as u64)].end_of(at as u64)
+    }
 }
 
 /// The plain reading of the beginning of a text, up to what breaks a match; `None` if it does not
 /// differ. `is_last`: the text ends here.
-pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<Bytes> {
-    let mut read = read(joints, text, is_last)?;
-    if let Some(&end) = read.breaks.first() {
-        read.bytes.truncate(end);
-    }
-    Some(read)
+pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<Beginning> {
+    read(joints, text, is_last, |piece| {
+        let len = piece.breaks().first().map_or(piece.bytes().len(), |&at| at as usize);
+        let mut runs = Vec::new();
+        piece.append_runs(0..len, 0, &mut runs);
+        Beginning { bytes: Zeroizing::new(piece.bytes()[..len].to_vec()), runs }
+    })
 }
 
-fn read(joints: &Joints, text: &[u8], is_last: bool) -> Option<Bytes> {
+/// Calls `with` for the reading of a text, if it may differ.
+fn read<T>(joints: &Joints, text: &[u8], is_last: bool, with: impl FnOnce(&Piece<'_>) -> T) -> Option<T> {
     if trigger::first(joints, text, 0, Before::default()) == text.len() {
         return None;
     }
-    let (mut one, mut other) = (Bytes::default(), Bytes::default());
-    let [mut first, mut second, mut third] = [Level::at(0), Level::at(0), Level::at(0)];
-    first.read_text(joints, text, 0, is_last, &mut one);
-    second.read(joints, &mut one, is_last, &mut other);
-    third.read(joints, &mut other, is_last, &mut one);
-    Joining::behind(Before::default()).read(joints, &mut one, &mut other);
-    Some(other)
+    Some(with(&Reader::new(0, Before::default()).read(joints, text, 0, is_last)))
 }

@@ -343,6 +343,7 @@ impl Redactor {
     pub fn shrink_to_fit(&mut self) {
         (self.found, self.read, self.segments) = (Vec::new(), Vec::new(), Vec::new());
         self.regions.shrink_to_fit();
+        self.search.shrink_to_fit();
         self.again = None;
     }
 

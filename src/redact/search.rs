@@ -11,8 +11,10 @@ mod plain;
 
 use plain::Plain;
 
-/// The text that the plain reading takes in before it looks whether it still differs, in bytes.
-const STEP: usize = 2 << 10;
+/// The text that the plain reading takes in before it looks whether it still differs, in bytes: at
+/// first, and as long as it does. The layers of the longer one fit into the first-level cache.
+const STEP_MIN: usize = 256;
+const STEP_MAX: usize = 4 << 10;
 
 /// The search of one stream.
 ///
@@ -82,12 +84,13 @@ impl Search {
         // The state of both searches at `at`, as far as they are known to be the same.
         let (mut at, mut state, mut differs_until) = (0, state, None);
         let mut plain = self.plain.take();
+        let mut is_reading = plain.is_some();
         loop {
-            if let Some(mut reading) = plain.take() {
-                at = follow(&mut reading, set, text, start, at, read);
+            if let Some(reading) = plain.as_mut().filter(|_| is_reading) {
+                at = follow(reading, set, text, start, at, read);
                 (state, differs_until) = (reading.state(), Some(reading.differs_until()));
                 if at == text.len() && !reading.agrees(set, self.end) {
-                    self.plain = Some(reading);
+                    self.plain = plain;
                     return;
                 }
             }
@@ -98,15 +101,25 @@ impl Search {
             // No match that the place could interrupt begins before this.
             let from = at.max(next.saturating_sub(set.needle_len_max()));
             let state = set.scanner().scan(&text[from..next], if from == at { state } else { ROOT }, &mut Vec::new());
-            let before = before_at(text, next, before);
-            plain = Some(Box::new(Plain::new(set, start + next as u64, state, before)));
-            at = next;
+            let (position, before) = (start + next as u64, before_at(text, next, before));
+            match &mut plain {
+                Some(plain) => plain.restart(set, position, state, before),
+                None => plain = Some(Box::new(Plain::new(set, position, state, before))),
+            }
+            (at, is_reading) = (next, true);
         }
         // The search of the text may be in a match that begins before the last difference.
         let raw_start = self.end - set.scanner().held_len(self.state) as u64;
         if differs_until.is_some_and(|until| raw_start < until) {
             let state = set.scanner().scan(&text[at..], state, &mut Vec::new());
             self.plain = Some(Box::new(Plain::new(set, self.end, state, self.before)));
+        }
+    }
+
+    /// Frees the memory that only the next piece needs again.
+    pub(super) fn shrink_to_fit(&mut self) {
+        if let Some(plain) = &mut self.plain {
+            plain.shrink_to_fit();
         }
     }
 
@@ -136,8 +149,10 @@ fn follow(
     mut at: usize,
     read: &mut Vec<Occurrence>,
 ) -> usize {
+    let mut step = STEP_MIN;
     while at < text.len() {
-        let next = text.len().min(at + STEP);
+        let next = text.len().min(at + step);
+        step = STEP_MAX.min(4 * step);
         plain.read(set, &text[at..next], start + at as u64, false, read);
         at = next;
         if plain.agrees(set, start + at as u64) {

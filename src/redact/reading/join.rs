@@ -1,14 +1,16 @@
 //! The last level of the plain reading: doubled characters read as one, and a line end within a
 //! long run of token characters as nothing.
 
-use super::bytes::{Bytes, Source};
+use core::ops::Range;
+
+use super::layer::{Layer, Layers, Writer};
 use super::rule::GAP_MAX;
 use super::token::{Before, TOKEN_RUN_MIN};
 use super::trigger::{self, Joints};
 
 /// The level; it reads a stream in pieces, and nothing waits.
 #[derive(Clone, Default)]
-pub(crate) struct Joining {
+pub(super) struct Joining {
     before: Before,
     /// The last byte was a dropped line end, or a dropped blank behind one.
     is_in_wrap: bool,
@@ -16,118 +18,126 @@ pub(crate) struct Joining {
     dropped_from: Option<u64>,
 }
 
-/// What a piece of the reading says of the one before it.
+/// How the level has read a piece.
 #[derive(Default)]
-pub(crate) struct Amended {
+pub(super) struct Joined {
+    /// Whether nothing was dropped, so that the layer has not been written.
+    pub(super) is_same: bool,
     /// The new beginning of the stretch of the last byte of the reading before this piece.
-    pub(crate) start: Option<u64>,
+    pub(super) amended: Option<u64>,
 }
 
 impl Joining {
     /// A level behind this text.
-    pub(crate) fn behind(before: Before) -> Joining {
+    pub(super) fn behind(before: Before) -> Joining {
         Joining { before, is_in_wrap: false, dropped_from: None }
     }
 
-    /// The end of the reading so far.
-    pub(crate) fn before(&self) -> Before {
-        self.before
-    }
-
-    /// Notes that these bytes have been read, of which none is dropped.
-    pub(crate) fn pass(&mut self, read: &[u8]) {
-        self.before = self.before.then(read);
-    }
-
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         !self.is_in_wrap && self.dropped_from.is_none()
     }
 
-    /// Reads what the levels before this one have read. `input` is empty afterwards.
-    pub(crate) fn read(&mut self, joints: &Joints, input: &mut Bytes, out: &mut Bytes) -> Amended {
-        let mut amended = Amended::default();
-        let is_same = input.breaks.is_empty()
-            && out.is_empty()
+    /// Reads the highest layer so far.
+    pub(super) fn read(&mut self, joints: &Joints, layers: Layers<'_>, below: usize, out: &mut Layer) -> Joined {
+        let (bytes, breaks) = (layers.bytes(below), layers.breaks(below));
+        let is_same = breaks.is_empty()
             && self.is_settled()
-            && trigger::first_joint(joints, &input.bytes, 0, self.before) == input.bytes.len();
+            && trigger::first_joint(joints, bytes, 0, self.before) == bytes.len();
         if is_same {
-            self.before = self.before.then(&input.bytes);
-            std::mem::swap(input, out);
-            return amended;
+            self.before = self.before.then(bytes);
+            return Joined { is_same, amended: None };
         }
-        out.reserve(input.bytes.len());
-        let mut source = Source::of(input);
+        let mut work = Work {
+            joints,
+            layers,
+            below,
+            writer: Writer::new(out, below, bytes.len(), breaks),
+            amended: None,
+        };
         let mut from = 0;
-        for at in input.breaks.iter().copied().chain([usize::MAX]) {
-            self.read_part(joints, &mut source, from..at.min(input.bytes.len()), out, &mut amended);
-            if at != usize::MAX {
-                self.break_off(out);
-                from = at;
-            }
+        for at in breaks.iter().map(|&at| at as usize) {
+            self.read_part(&mut work, from..at);
+            work.writer.copy(bytes, at);
+            *self = Joining::default();
+            from = at;
         }
-        input.clear();
-        amended
+        self.read_part(&mut work, from..bytes.len());
+        work.writer.copy(bytes, bytes.len());
+        let amended = work.amended;
+        work.writer.finish();
+        Joined { is_same: false, amended }
     }
 
-    fn read_part(
-        &mut self,
-        joints: &Joints,
-        source: &mut Source<'_>,
-        range: core::ops::Range<usize>,
-        out: &mut Bytes,
-        amended: &mut Amended,
-    ) {
+    /// Reads the bytes between two breaks.
+    fn read_part(&mut self, work: &mut Work<'_>, range: Range<usize>) {
+        let bytes = work.layers.bytes(work.below);
         let mut at = range.start;
         while at < range.end {
             let next = match self.is_in_wrap {
                 true => at,
-                false => trigger::first_joint(joints, &source.bytes[..range.end], at, self.before),
+                false => trigger::first_joint(work.joints, &bytes[..range.end], at, self.before),
             };
-            self.keep(source, at..next, out);
+            self.keep(&bytes[at..next]);
             at = next;
             if at == range.end {
                 break;
             }
-            let byte = source.bytes[at];
-            let is_double = self.before.byte.is_some_and(|before| joints.joins(before, byte));
-            if is_double {
-                match out.bytes.is_empty() || out.breaks.last() == Some(&out.bytes.len()) {
-                    true => amended.start = Some(source.start_of(at)),
-                    false => out.amend_last(source.start_of(at)),
-                }
+            work.writer.copy(bytes, at);
+            let byte = bytes[at];
+            if let Some(before) = self.before.byte.filter(|&before| work.joints.joins(before, byte)) {
+                let doubles = |&&byte: &&u8| work.joints.joins(before, byte);
+                let run = bytes[at..range.end].iter().take_while(doubles).count();
+                self.is_in_wrap = false;
+                at = self.drop(work, at..at + run, true);
+                continue;
             }
             let is_wrap = match byte {
                 b'\r' | b'\n' => self.is_in_wrap || self.before.run == TOKEN_RUN_MIN,
                 b' ' | b'\t' => self.is_in_wrap,
                 _ => false,
             };
-            if is_double || is_wrap {
-                self.is_in_wrap = is_wrap;
-                self.drop(source, at, out);
+            if is_wrap {
+                self.is_in_wrap = true;
+                at = self.drop(work, at..at + 1, false);
             } else {
-                self.keep(source, at..at + 1, out);
+                self.keep(&bytes[at..=at]);
+                at += 1;
             }
-            at += 1;
         }
     }
 
-    fn keep(&mut self, source: &mut Source<'_>, range: core::ops::Range<usize>, out: &mut Bytes) {
-        if !range.is_empty() {
-            self.before = self.before.then(&source.bytes[range.clone()]);
+    fn keep(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.before = self.before.then(bytes);
             (self.is_in_wrap, self.dropped_from) = (false, None);
-            source.copy(range, out);
         }
     }
 
-    fn drop(&mut self, source: &mut Source<'_>, at: usize, out: &mut Bytes) {
-        let from = *self.dropped_from.get_or_insert(source.start_of(at));
-        if source.end_of(at) > from + GAP_MAX {
-            self.break_off(out);
+    /// Drops these bytes, up to the first one at which the gap becomes too long and ends any match.
+    /// With `is_doubled` the byte before them then begins with the last of them. Returns where the
+    /// next byte is.
+    fn drop(&mut self, work: &mut Work<'_>, range: Range<usize>, is_doubled: bool) -> usize {
+        let from = *self.dropped_from.get_or_insert_with(|| work.layers.start_of(work.below, range.start));
+        let behind = work.layers.first_behind(work.below, range.clone(), from + GAP_MAX);
+        let end = range.end.min(behind + 1);
+        if is_doubled && !work.writer.amend_last(end - 1) {
+            work.amended = Some(work.layers.start_of(work.below, end - 1));
         }
+        work.writer.skip(end);
+        if behind < range.end {
+            work.writer.push_break();
+            *self = Joining::default();
+        }
+        end
     }
+}
 
-    fn break_off(&mut self, out: &mut Bytes) {
-        out.push_break();
-        *self = Joining::default();
-    }
+/// The reading of a piece.
+struct Work<'a> {
+    joints: &'a Joints,
+    layers: Layers<'a>,
+    below: usize,
+    writer: Writer<'a>,
+    /// See [`Joined::amended`].
+    amended: Option<u64>,
 }

@@ -2,162 +2,143 @@
 
 use core::ops::Range;
 
-use super::bytes::{Bytes, Source};
-use super::rule::{self, ESCAPE_LEN_MAX, GAP_MAX, ReadsAs, Rest};
+use super::layer::{Layer, Layers, Writer};
+use super::rule::{self, GAP_MAX, ReadsAs, Rest, may_begin};
 use super::trigger::{self, Joints};
 
 /// One level; it reads a stream in pieces.
-#[derive(Clone, Default)]
-pub(crate) struct Level {
-    /// The end of the input so far, if it may be the beginning of an escape.
-    tail: Bytes,
+#[derive(Clone)]
+pub(super) struct Level {
     /// The end of the stretch of the last byte that was read.
     end: u64,
 }
 
+/// How a level has read a piece.
+pub(super) struct Undone {
+    /// The number of bytes read. The rest may be the beginning of an escape.
+    pub(super) len: usize,
+    /// Whether there was nothing to undo, so that the layer has not been written.
+    pub(super) is_same: bool,
+}
+
+/// The end of the last byte that was read.
+enum End {
+    Known(u64),
+    /// That of the byte before this offset.
+    Before(usize),
+}
+
 impl Level {
     /// A level that begins at this position of the text.
-    pub(crate) fn at(start: u64) -> Level {
-        Level { tail: Bytes::default(), end: start }
+    pub(super) fn at(start: u64) -> Level {
+        Level { end: start }
     }
 
-    /// Whether no byte of the input is waiting.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.tail.is_empty()
-    }
-
-    /// The position of the first waiting byte, if what it begins may begin a match.
-    pub(crate) fn waits_from(&self) -> Option<u64> {
-        self.tail.start().filter(|_| self.tail.bytes.first() != Some(&rule::ESC))
-    }
-
-    /// The end of the stretch of the last byte of the reading.
-    pub(crate) fn end(&self) -> u64 {
-        self.end
-    }
-
-    /// Notes that bytes up to this position have been read otherwise.
-    pub(crate) fn pass(&mut self, end: u64) {
-        self.end = end;
-    }
-
-    /// Reads the next bytes of the text, which begin at this position. Returns whether the reading
-    /// differs from the text.
-    pub(crate) fn read_text(
+    /// Undoes the escapes in a layer, as far as its bytes decide. `masks` is scratch space.
+    pub(super) fn read(
         &mut self,
         joints: &Joints,
-        text: &[u8],
-        start: u64,
+        layers: Layers<'_>,
+        below: usize,
         is_last: bool,
-        out: &mut Bytes,
-    ) -> bool {
-        if self.tail.is_empty() {
-            let (len, differs) = self.read_source(joints, Source::text(text, start), is_last, out);
-            self.tail.reserve(text.len() - len);
-            self.tail.push_plain(&text[len..], start + len as u64);
-            return differs || len < text.len();
-        }
-        // The escape that waits ends within the longest one.
-        let waiting = self.tail.bytes.len();
-        let more = text.len().min(ESCAPE_LEN_MAX);
-        let mut joined = std::mem::take(&mut self.tail);
-        joined.reserve(more);
-        joined.push_plain(&text[..more], start);
-        let is_all = more == text.len();
-        let (len, _) = self.read_source(joints, Source::of(&joined), is_last && is_all, out);
-        if is_all {
-            joined.drop_front(len);
-            self.tail = joined;
-            return true;
-        }
-        debug_assert!(len >= waiting, "the longest escape has ended");
-        let used = len - waiting;
-        self.read_text(joints, &text[used..], start + used as u64, is_last, out);
-        true
-    }
-
-    /// Reads what the level before this one has read. `input` is empty afterwards.
-    pub(crate) fn read(&mut self, joints: &Joints, input: &mut Bytes, is_last: bool, out: &mut Bytes) {
-        let is_same = self.tail.is_empty()
-            && input.breaks.is_empty()
-            && out.is_empty()
-            && trigger::first_escape(joints, &input.bytes, 0) == input.bytes.len();
-        if is_same {
-            // Gaps of the level before are bounded by its own breaks.
-            if let Some(last) = input.bytes.len().checked_sub(1) {
-                self.end = Source::of(input).end_of(last);
+        out: &mut Layer,
+        masks: &mut Vec<u64>,
+    ) -> Undone {
+        let (bytes, breaks) = (layers.bytes(below), layers.breaks(below));
+        trigger::escapes(joints, bytes, masks);
+        if !out.is_waiting() && masks.iter().all(|&mask| mask == 0) {
+            if let Some(last) = bytes.len().checked_sub(1) {
+                self.end = layers.end_of(below, last);
             }
-            std::mem::swap(input, out);
-            return;
+            return Undone { len: bytes.len(), is_same: true };
         }
-        let mut tail = std::mem::take(&mut self.tail);
-        tail.reserve(input.bytes.len());
-        tail.append(input);
-        input.clear();
-        let mut from = 0;
-        for at in std::mem::take(&mut tail.breaks) {
-            let mut part = Bytes::default();
-            part.reserve(at - from);
-            Source::of(&tail).copy(from..at, &mut part);
-            self.read_source(joints, Source::of(&part), true, out);
-            out.push_break();
-            from = at;
-        }
-        tail.drop_front(from);
-        let (len, _) = self.read_source(joints, Source::of(&tail), is_last, out);
-        tail.drop_front(len);
-        self.tail = tail;
-    }
-
-    /// Reads as far as the bytes decide. Returns how far, and whether anything was an escape.
-    fn read_source(
-        &mut self,
-        joints: &Joints,
-        mut source: Source<'_>,
-        is_last: bool,
-        out: &mut Bytes,
-    ) -> (usize, bool) {
-        let bytes = source.bytes;
-        // The bytes from `copied` to `at` stand for themselves.
-        let (mut copied, mut at, mut differs) = (0, 0, false);
-        // No escape is shorter than what it reads as.
-        out.reserve(bytes.len());
-        loop {
-            at = trigger::first_escape(joints, bytes, at);
-            if at == bytes.len() {
-                break;
-            }
-            let Ok(found) = rule::escape(Rest { bytes: &bytes[at..], is_last }) else { break };
-            let Some(escape) = found else {
-                at += 1;
-                continue;
-            };
-            differs = true;
-            self.copy(&mut source, copied..at, out);
-            let start = source.start_of(at + escape.outside);
-            at += escape.len;
-            copied = at;
-            let end = source.end_of(at - 1);
-            match escape.reads_as {
-                ReadsAs::Bytes(read, len) => {
-                    out.push_escape(&read[..len.into()], start, end);
-                    self.end = end;
+        let mut writer = Writer::new(out, below, bytes.len(), breaks);
+        let (mut at, mut len, mut next_break) = (0, bytes.len(), 0);
+        let mut end = End::Known(self.end);
+        'text: for (block, &mask) in masks.iter().enumerate() {
+            let base = block * 64;
+            let mut mask = after(mask, at, base);
+            while mask != 0 {
+                let place = base + mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if !may_begin(&bytes[place..]) {
+                    continue;
                 }
-                ReadsAs::Nothing if end <= self.end + GAP_MAX => {}
-                ReadsAs::Nothing | ReadsAs::Break => {
-                    out.push_break();
-                    self.end = end;
+                while breaks.get(next_break).is_some_and(|&at| at as usize <= place) {
+                    next_break += 1;
                 }
+                // No escape continues behind a break.
+                let (part_end, is_ended) = breaks.get(next_break).map_or((bytes.len(), is_last), |&at| (at as usize, true));
+                let Ok(found) = rule::escape(Rest { bytes: &bytes[place..part_end], is_last: is_ended }) else {
+                    len = place;
+                    break 'text;
+                };
+                let Some(escape) = found else { continue };
+                if place > at {
+                    end = End::Before(place);
+                }
+                writer.copy(bytes, place);
+                at = place + escape.len;
+                match escape.reads_as {
+                    ReadsAs::Bytes(read, len) => {
+                        writer.escape(escape.outside, at, read, len.into());
+                        end = End::Before(at);
+                    }
+                    ReadsAs::Nothing if bytes[place] == rule::ESC && escape.len == 1 => {
+                        // A run of ESC, each alone but the last, goes in one step.
+                        let run = bytes[place..part_end].iter().take_while(|&&byte| byte == rule::ESC).count();
+                        at = place + (run - 1).max(1);
+                        leave_out(&mut writer, layers, below, place..at, &mut end);
+                    }
+                    ReadsAs::Nothing if layers.end_of(below, at - 1) <= end.position(layers, below) + GAP_MAX => {
+                        writer.skip(at)
+                    }
+                    ReadsAs::Nothing | ReadsAs::Break => {
+                        writer.skip(at);
+                        writer.push_break();
+                        end = End::Before(at);
+                    }
+                }
+                mask = after(mask, at, base);
             }
         }
-        self.copy(&mut source, copied..at, out);
-        (at, differs)
+        if len > at {
+            end = End::Before(len);
+        }
+        self.end = end.position(layers, below);
+        let is_same = writer.is_copy() && len == bytes.len();
+        if !is_same {
+            writer.copy(bytes, len);
+        }
+        writer.finish();
+        Undone { len, is_same }
     }
+}
 
-    fn copy(&mut self, source: &mut Source<'_>, range: Range<usize>, out: &mut Bytes) {
-        if !range.is_empty() {
-            source.copy(range.clone(), out);
-            self.end = source.end_of(range.end - 1);
+impl End {
+    fn position(&self, layers: Layers<'_>, below: usize) -> u64 {
+        match *self {
+            End::Known(end) => end,
+            End::Before(at) => layers.end_of(below, at - 1),
         }
     }
+}
+
+/// Leaves out bytes that each read as nothing, and ends any match where the gap becomes too long.
+fn leave_out(writer: &mut Writer<'_>, layers: Layers<'_>, below: usize, mut range: Range<usize>, end: &mut End) {
+    while !range.is_empty() {
+        let behind = layers.first_behind(below, range.clone(), end.position(layers, below) + GAP_MAX);
+        if behind == range.end {
+            return writer.skip(behind);
+        }
+        writer.skip(behind + 1);
+        writer.push_break();
+        (range.start, *end) = (behind + 1, End::Before(behind + 1));
+    }
+}
+
+/// The bits of a block's mask from this offset on.
+#[inline]
+fn after(mask: u64, at: usize, base: usize) -> u64 {
+    mask & u64::MAX.checked_shl(at.saturating_sub(base).min(64) as u32).unwrap_or(0)
 }

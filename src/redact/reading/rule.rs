@@ -109,20 +109,25 @@ pub(crate) fn escape(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     }
 }
 
-/// Whether an escape may begin with this byte, by the byte after it; `None`: that is not known yet.
-/// May be true where none does.
-pub(super) fn may_begin(byte: u8, next: Option<u8>) -> bool {
-    let Some(next) = next else { return true };
-    if FIRST.contains(&next) {
-        return true; // What that reads as decides at the next level.
+/// Whether an escape may begin here, by the next two bytes; may be true where none does.
+#[inline]
+pub(super) fn may_begin(text: &[u8]) -> bool {
+    let next: fn(u8, usize) -> bool = match text[0] {
+        b'%' => |byte, _| byte.is_ascii_hexdigit(),
+        b'&' => |byte, at| at == 2 || matches!(byte, b'#' | b'a' | b'g' | b'l' | b'q'),
+        b'#' => |byte, at| matches!(byte, b'0'..=b'3') || at == 2 && matches!(byte, b'4'..=b'7'),
+        b'^' | b'`' => |byte, at| at == 2 || is_mark(byte),
+        _ => return true,
+    };
+    for at in 1..=2 {
+        match text.get(at) {
+            Some(byte) if FIRST.contains(byte) => return true, // It may read as any byte, or as none.
+            Some(&byte) if !next(byte, at) => return false,
+            Some(_) => {}
+            None => return true,
+        }
     }
-    match byte {
-        b'%' => next.is_ascii_hexdigit(),
-        b'&' => matches!(next, b'#' | b'a' | b'g' | b'l' | b'q'),
-        b'#' => matches!(next, b'0'..=b'3'),
-        b'^' | b'`' => is_mark(next),
-        _ => true,
-    }
+    true
 }
 
 /// Whether the byte is ASCII punctuation or a blank.
@@ -220,7 +225,11 @@ fn sequence(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
             final_byte(text, params, b'@')?
         }
         Some(b']' | b'P' | b'X' | b'^' | b'_') => control_string(text)?,
-        Some(b'N' | b'O') => text.at(2)?.map(|_| Ends::At(3)).unwrap_or(Ends::Before(2)),
+        // A line end is never a part of a sequence, so that all that is known at one can go out.
+        Some(b'N' | b'O') => match text.at(2)? {
+            Some(b' '..=b'~') => Ends::At(3),
+            _ => Ends::Before(2),
+        },
         Some(b' ' | b'#' | b'%' | b'('..=b'/') => final_byte(text, 2, b'0')?,
         Some(b'0'..=b'~') => Ends::At(2),
         // Alone it is left out, too, so that a value with one is found.
@@ -394,7 +403,7 @@ mod tests {
         assert_eq!(read(&[b"\x1b[".to_vec(), vec![b'1'; 80]].concat()), breaks(64));
         assert_eq!(read(&[b"\x1b]".to_vec(), vec![b'1'; 300]].concat()), breaks(254));
         assert_eq!(read(b"\x1b[\n"), breaks(2));
-        assert_eq!((read(b"\x1b"), read(b"\x1b\x1b"), read(b"\x1b\"")), (nothing(1), nothing(1), nothing(1)));
+        assert_eq!((read(b"\x1b"), read(b"\x1b\x1b"), read(b"\x1b\"")), (Some(nothing(1)), Some(nothing(1)), Some(nothing(1))));
         assert_eq!(read(&[b'\\'; 65]), breaks(64));
     }
 

@@ -1,62 +1,55 @@
 //! The places in a text where the plain reading may differ from it.
 //!
-//! They are looked for in blocks of 64 bytes, by the class of each byte. On x86-64 one instruction
-//! looks up the classes of a block (AVX-512 VBMI), or six (AVX2); elsewhere the compiler compares
-//! with each byte in turn. A candidate is then checked by itself.
+//! They are looked for in blocks of 64 bytes, by the class of each byte: on x86-64 with AVX-512 or
+//! AVX2, elsewhere byte by byte. A candidate is then checked by itself.
 
 use super::super::isa::Isa;
-use super::block::{BLOCK_LEN, Block, DOUBLED, ESCAPE, Earlier, LINE_END, TOKEN, Wanted};
-use super::rule::{FIRST, may_begin};
-use super::token::{Before, TOKEN_RUN_MIN, doubles, is_token};
+use super::block::{BLOCK_LEN, Block, Earlier, Lookup, Wanted, classify, is_in, lookup};
+use super::rule::may_begin;
+use super::token::{Before, TOKEN_RUN_MIN, doubles};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
-/// The classes of a text's bytes, as far as they matter to a set.
+/// The bytes with which an escape can begin, and those that end a line.
+static MARKS: Lookup = lookup(b"%&#\x1b\\^`\r\n");
+/// The characters that are read as one if they are doubled.
+const DOUBLED: &[u8; 6] = b"\"'$%{}";
+
+/// The doubled characters that matter to a set, and the instructions to look for triggers with.
 ///
 /// Of the doubled characters, those in its needles matter: where a character is in no needle, one
 /// of it ends each match as well as two.
 #[derive(Clone)]
 pub(crate) struct Joints {
-    pub(super) classes: [u8; 128],
+    doubled: Lookup,
     /// Whether any doubled character matters.
     has_doubled: bool,
     isa: Option<Isa>,
 }
 
 impl Joints {
-    /// The classes for these needles.
+    /// The characters that matter to these needles.
     pub(crate) fn of<'a>(needles: impl Iterator<Item = &'a [u8]>, isa: Option<Isa>) -> Joints {
-        let mut used = [false; 128];
-        needles.flatten().filter(|byte| byte.is_ascii()).for_each(|&byte| used[usize::from(byte)] = true);
+        let mut used = [false; 256];
+        needles.flatten().for_each(|&byte| used[usize::from(byte)] = true);
         let quotes = used[usize::from(b'"')] || used[usize::from(b'\'')];
         Joints::with(|byte| used[usize::from(byte)] || quotes && matches!(byte, b'"' | b'\''), isa)
     }
 
-    /// The classes for any needle.
+    /// The characters for any needle.
     pub(crate) fn all() -> Joints {
         Joints::with(|_| true, None)
     }
 
     fn with(is_used: impl Fn(u8) -> bool, isa: Option<Isa>) -> Joints {
-        let class = |byte: u8| {
-            let of = |class: u8, is_of: bool| if is_of { class } else { 0 };
-            of(ESCAPE, FIRST.contains(&byte))
-                | of(LINE_END, matches!(byte, b'\r' | b'\n'))
-                | of(TOKEN, is_token(byte))
-                | of(DOUBLED, doubles(byte, byte) && is_used(byte))
-        };
-        let classes = std::array::from_fn(|byte| class(byte as u8));
-        Joints { classes, has_doubled: classes.iter().any(|class| class & DOUBLED != 0), isa }
+        let used: Vec<u8> = DOUBLED.iter().copied().filter(|&byte| is_used(byte)).collect();
+        Joints { doubled: lookup(&used), has_doubled: !used.is_empty(), isa }
     }
 
     /// Whether the second byte only doubles the first.
+    #[inline]
     pub(crate) fn joins(&self, before: u8, byte: u8) -> bool {
-        self.class(byte) & DOUBLED != 0 && doubles(before, byte)
-    }
-
-    #[inline(always)]
-    fn class(&self, byte: u8) -> u8 {
-        self.classes.get(usize::from(byte)).copied().unwrap_or(0)
+        is_in(&self.doubled, byte) && doubles(before, byte)
     }
 }
 
@@ -67,53 +60,36 @@ struct Kinds {
     joints: bool,
 }
 
-/// The first byte from `at` on that may begin an escape, or the end.
-#[inline]
-pub(super) fn first_escape(joints: &Joints, bytes: &[u8], at: usize) -> usize {
-    let near = bytes.len().min(at + NEAR);
-    for at in at..near {
-        if joints.class(bytes[at]) & ESCAPE != 0 && may_begin(bytes[at], bytes.get(at + 1).copied()) {
-            return at;
-        }
+/// The bytes that may begin an escape: a bit each, 64 in an element.
+pub(super) fn escapes(joints: &Joints, bytes: &[u8], out: &mut Vec<u64>) {
+    out.clear();
+    let (blocks, rest) = bytes.split_at(bytes.len() / BLOCK_LEN * BLOCK_LEN);
+    match joints.isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the machine has these instructions, or the variant would be another.
+        Some(Isa::Avx512) => unsafe { x86::escapes_avx512(&MARKS, blocks, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Some(Isa::Avx2) => unsafe { x86::escapes_avx2(&MARKS, blocks, out) },
+        _ => out.extend(blocks.as_chunks().0.iter().map(|block| classify(&MARKS, &joints.doubled, block).escapes())),
     }
-    let at = near;
-    find(joints, bytes, at, Before::default(), Kinds { escapes: true, joints: false })
+    if !rest.is_empty() {
+        let mut padded = [0; BLOCK_LEN];
+        padded[..rest.len()].copy_from_slice(rest);
+        out.push(classify(&MARKS, &joints.doubled, &padded).escapes());
+    }
 }
 
 /// The first byte from `at` on that doubles the one before it or ends a line behind a long run of
 /// token characters, or the end. `before` is the reading before `at`.
 pub(super) fn first_joint(joints: &Joints, bytes: &[u8], at: usize, before: Before) -> usize {
-    find(joints, bytes, at, before, Kinds { escapes: false, joints: true })
+    Triggers { joints, text: bytes, from: at, before, kinds: Kinds { escapes: false, joints: true } }.first()
 }
 
-/// The first byte from `at` on that is one of either kind, or the end.
+/// The first byte from `at` on at which the reading may differ, or the end. `before` is the reading
+/// before `at`.
 pub(crate) fn first(joints: &Joints, text: &[u8], at: usize, before: Before) -> usize {
-    find(joints, text, at, before, Kinds { escapes: true, joints: true })
-}
-
-/// The number of bytes that are looked at one by one before the first block.
-const NEAR: usize = 12;
-
-fn find(joints: &Joints, text: &[u8], from: usize, before: Before, kinds: Kinds) -> usize {
-    let search = Triggers { joints, text, from, before, kinds };
-    // In text full of escapes the next one is near.
-    let near = if kinds.joints { text.len().min(from + NEAR) } else { from };
-    if let Some(found) = (from..near).find(|&at| search.is_trigger(at)) {
-        return found;
-    }
-    let (mut at, mut earlier) = (near, if kinds.joints { search.earlier(near) } else { Earlier::default() });
-    while at + BLOCK_LEN <= text.len() {
-        let Some((mut candidates, block)) = search.skip(&mut at, &mut earlier) else { break };
-        while candidates != 0 {
-            let candidate = at + candidates.trailing_zeros() as usize;
-            if search.is_trigger(candidate) {
-                return candidate;
-            }
-            candidates &= candidates - 1;
-        }
-        (earlier, at) = (block.of_next(), at + BLOCK_LEN);
-    }
-    (at..text.len()).find(|&at| search.is_trigger(at)).unwrap_or(text.len())
+    Triggers { joints, text, from: at, before, kinds: Kinds { escapes: true, joints: true } }.first()
 }
 
 struct Triggers<'a> {
@@ -126,25 +102,32 @@ struct Triggers<'a> {
 }
 
 impl Triggers<'_> {
-    /// The classes of the bytes before this position, as if they were a block.
-    fn earlier(&self, at: usize) -> Earlier {
-        let mut earlier = Earlier::default();
-        for (bit, at) in (0..64).rev().zip((self.from..at).rev()) {
-            let class = self.joints.class(self.text[at]);
-            earlier.token |= u64::from(class & TOKEN != 0) << bit;
-            earlier.doubled |= u64::from(class & DOUBLED != 0) << bit;
+    fn first(&self) -> usize {
+        let text = self.text;
+        let (mut at, mut earlier) = (self.from, self.earlier());
+        while at < text.len() {
+            let Some((mut candidates, block)) = self.skip(&mut at, &mut earlier) else { break };
+            while candidates != 0 {
+                let candidate = at + candidates.trailing_zeros() as usize;
+                if self.is_trigger(candidate) {
+                    return candidate;
+                }
+                candidates &= candidates - 1;
+            }
+            (earlier, at) = (block.of_next(), at + BLOCK_LEN);
         }
-        let known = (at - self.from).min(64) as u32;
-        if known < 64 {
-            let token = !u64::MAX.checked_shr(self.before.run.into()).unwrap_or(0);
-            let doubled = self.before.byte.is_some_and(|byte| self.joints.class(byte) & DOUBLED != 0);
-            earlier.token |= token >> known;
-            earlier.doubled |= u64::from(doubled) << 63 >> known;
-        }
-        earlier
+        text.len()
+    }
+
+    /// The reading before the first byte, as if it were a block.
+    fn earlier(&self) -> Earlier {
+        let doubled = self.before.byte.is_some_and(|byte| is_in(&self.joints.doubled, byte));
+        let printed = !u64::MAX.checked_shr(self.before.run.into()).unwrap_or(0);
+        Earlier { printed, doubled: u64::from(doubled) << 63 }
     }
 
     /// Moves on to the first block with candidates, and returns both; none at the end of the text.
+    #[inline]
     fn skip(&self, at: &mut usize, earlier: &mut Earlier) -> Option<(u64, Block)> {
         let all = |wanted: bool| if wanted { u64::MAX } else { 0 };
         let wants = Wanted {
@@ -152,44 +135,72 @@ impl Triggers<'_> {
             wraps: all(self.kinds.joints),
             doubled: all(self.kinds.joints && self.joints.has_doubled),
         };
-        match self.joints.isa {
+        let tables = (&MARKS, &self.joints.doubled);
+        let found = match self.joints.isa {
             #[cfg(target_arch = "x86_64")]
-            Some(Isa::Avx512) => {
-                // SAFETY: the machine has these instructions, or the variant would be another.
-                unsafe { x86::skip_avx512(&self.joints.classes, self.text, at, earlier, wants) }
-            }
+            // SAFETY: the machine has these instructions, or the variant would be another.
+            Some(Isa::Avx512) => unsafe { x86::skip_avx512(tables, self.text, at, earlier, wants) },
             #[cfg(target_arch = "x86_64")]
-            Some(Isa::Avx2) => {
-                // SAFETY: as above.
-                unsafe { x86::skip_avx2(self.text, at, earlier, wants) }
-            }
+            // SAFETY: as above.
+            Some(Isa::Avx2) => unsafe { x86::skip_avx2(tables, self.text, at, earlier, wants) },
             _ => {
-                while *at + BLOCK_LEN <= self.text.len() {
-                    let block = classify(self.joints, self.text, *at);
+                let mut found = None;
+                while let Some(bytes) = self.text[*at..].first_chunk() {
+                    let block = classify(tables.0, tables.1, bytes);
                     let candidates = block.candidates(*earlier, wants);
                     if candidates != 0 {
-                        return Some((candidates, block));
+                        found = Some((candidates, block));
+                        break;
                     }
                     (*earlier, *at) = (block.of_next(), *at + BLOCK_LEN);
                 }
-                None
+                found
             }
-        }
+        };
+        found.or_else(|| self.last_block(*at, *earlier, wants, tables))
+    }
+
+    /// The candidates of the last block, which the end of the text cuts short.
+    fn last_block(
+        &self,
+        at: usize,
+        earlier: Earlier,
+        wants: Wanted,
+        tables: (&Lookup, &Lookup),
+    ) -> Option<(u64, Block)> {
+        let rest = &self.text[at..];
+        let mut padded = [0; BLOCK_LEN];
+        padded[..rest.len()].copy_from_slice(rest);
+        #[allow(unused_mut, reason = "on other machines the block is classified here")]
+        let (mut place, mut before) = (0, earlier);
+        let found = match self.joints.isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the machine has these instructions, or the variant would be another.
+            Some(Isa::Avx512) => unsafe { x86::skip_avx512(tables, &padded, &mut place, &mut before, wants) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Some(Isa::Avx2) => unsafe { x86::skip_avx2(tables, &padded, &mut place, &mut before, wants) },
+            _ => {
+                let block = classify(tables.0, tables.1, &padded);
+                Some((block.candidates(before, wants), block))
+            }
+        };
+        found.filter(|(candidates, _)| *candidates != 0)
     }
 
     /// Whether the byte is one of those looked for.
-    #[inline(always)]
+    #[inline]
     fn is_trigger(&self, at: usize) -> bool {
         let byte = self.text[at];
-        let class = self.joints.class(byte);
-        if class & !TOKEN == 0 {
+        let is_line_end = matches!(byte, b'\r' | b'\n');
+        if self.kinds.escapes && !is_line_end && is_in(&MARKS, byte) && may_begin(&self.text[at..]) {
+            return true;
+        }
+        if !self.kinds.joints {
             return false;
         }
         let before = if at == self.from { self.before.byte } else { Some(self.text[at - 1]) };
-        (self.kinds.escapes && class & ESCAPE != 0 && may_begin(byte, self.text.get(at + 1).copied()))
-            || (self.kinds.joints
-                && (class & DOUBLED != 0 && before.is_some_and(|before| doubles(before, byte))
-                    || class & LINE_END != 0 && self.run_before(at) == TOKEN_RUN_MIN))
+        before.is_some_and(|before| self.joints.joins(before, byte)) || is_line_end && self.run_before(at) == TOKEN_RUN_MIN
     }
 
     /// The number of token characters before this position.
@@ -201,15 +212,57 @@ impl Triggers<'_> {
     }
 }
 
-/// The classes of the block at this position.
-fn classify(joints: &Joints, text: &[u8], at: usize) -> Block {
-    let mut block = Block::default();
-    for (bit, &byte) in text[at..at + BLOCK_LEN].iter().enumerate() {
-        let class = u64::from(joints.class(byte));
-        block.escape |= (class & 1) << bit;
-        block.line_end |= (class >> 1 & 1) << bit;
-        block.token |= (class >> 2 & 1) << bit;
-        block.doubled |= (class >> 3 & 1) << bit;
+#[cfg(test)]
+mod tests {
+    use super::{Joints, first, first_joint};
+    use crate::redact::isa::Isa;
+    use crate::redact::reading::token::{Before, TOKEN_RUN_MIN, doubles, is_token};
+
+    /// The first joint, byte by byte.
+    fn joint(text: &[u8], from: usize, before: Before) -> usize {
+        let run = |at: usize| before.then(&text[from..at]);
+        let is_joint = |&at: &usize| {
+            let before = run(at);
+            before.byte.is_some_and(|before| doubles(before, text[at]))
+                || matches!(text[at], b'\r' | b'\n') && before.run == TOKEN_RUN_MIN
+        };
+        (from..text.len()).find(is_joint).unwrap_or(text.len())
     }
-    block
+
+    #[test]
+    fn each_variant_finds_the_first_joint() {
+        let mut seed = 7_u32;
+        let mut below = |limit: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) % limit
+        };
+        let isas = [None, Isa::detect(), Isa::detect().map(|_| Isa::Avx2)];
+        for round in 0..3_000 {
+            let len = below(300) as usize;
+            let letters = [&b"ab1+/\n\r"[..], b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", b"a\"\n'$%{ \r"];
+            let letters = letters[below(3) as usize];
+            let text: Vec<u8> = (0..len).map(|_| letters[below(letters.len() as u32) as usize]).collect();
+            let from = below(1 + len as u32) as usize;
+            let before = Before::default().then(&text[..from]);
+            for isa in isas {
+                let joints = Joints { isa, ..Joints::all() };
+                assert_eq!(first_joint(&joints, &text, from, before), joint(&text, from, before), "{round} {isa:?}");
+            }
+        }
+        assert!(is_token(b'a'));
+    }
+
+    #[test]
+    fn an_escape_is_found_at_any_place_of_a_block() {
+        for isa in [None, Isa::detect(), Isa::detect().map(|_| Isa::Avx2)] {
+            let joints = Joints { isa, ..Joints::all() };
+            for len in [1, 3, 63, 64, 65, 127, 130] {
+                for at in 0..len {
+                    let mut text = vec![b'.'; len + 2];
+                    text[at] = b'\\';
+                    assert_eq!(first(&joints, &text, 0, Before::default()), at, "{isa:?} {len}");
+                }
+            }
+        }
+    }
 }

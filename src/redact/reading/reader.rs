@@ -1,0 +1,141 @@
+//! The reader: reads a text in pieces, through all levels.
+
+use core::ops::Range;
+
+use super::join::Joining;
+use super::layer::{Layer, Layers, Run, Waiting};
+use super::level::Level;
+use super::rule::{self, DEPTH};
+use super::token::Before;
+use super::trigger::Joints;
+
+/// The number of layers: the text, the output of each level, and that of the last one.
+const LAYERS: usize = DEPTH + 2;
+
+/// Reads one text.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    levels: [Level; DEPTH],
+    joining: Joining,
+    layers: [Layer; LAYERS],
+    masks: Vec<u64>,
+}
+
+/// The reading of one piece.
+pub(crate) struct Piece<'a> {
+    layers: Layers<'a>,
+    top: usize,
+    /// The layer that each level has read, and the number of bytes that it did.
+    read: [(usize, usize); DEPTH],
+    /// The new beginning of the stretch of the last byte of the reading before this piece.
+    pub(crate) amended: Option<u64>,
+}
+
+impl Reader {
+    /// A reader from this position on, behind a text that ends so.
+    pub(crate) fn new(start: u64, before: Before) -> Reader {
+        Reader {
+            levels: std::array::from_fn(|_| Level::at(start)),
+            joining: Joining::behind(before),
+            layers: Default::default(),
+            masks: Vec::new(),
+        }
+    }
+
+    /// Begins anew, with the memory of before.
+    pub(crate) fn restart(&mut self, start: u64, before: Before) {
+        self.levels = std::array::from_fn(|_| Level::at(start));
+        self.joining = Joining::behind(before);
+        self.layers.iter_mut().for_each(|layer| Waiting::default().begin(layer));
+    }
+
+    /// Whether nothing waits, and no dropped byte has an effect on the next one.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.layers.iter().any(Layer::is_waiting) && self.joining.is_settled()
+    }
+
+    /// The position of the first waiting byte, if what it begins may begin a match.
+    pub(crate) fn waits_from(&self) -> Option<u64> {
+        let waiting = self.layers.iter().filter_map(Layer::waits_from);
+        waiting.filter(|(byte, _)| *byte != rule::ESC).map(|(_, start)| start).min()
+    }
+
+    /// Reads the next piece of the text, which begins at this position. [`settle`](Reader::settle)
+    /// has to be called behind it.
+    pub(crate) fn read<'a>(&'a mut self, joints: &Joints, text: &'a [u8], start: u64, is_last: bool) -> Piece<'a> {
+        debug_assert!(text.len() < 1 << 30, "events have offsets of 32 bits");
+        if self.layers[0].is_waiting() {
+            self.layers[0].append(text);
+        }
+        let (mut top, mut read) = (0, [(0, 0); DEPTH]);
+        for (number, level) in self.levels.iter_mut().enumerate() {
+            let (below, above) = self.layers.split_at_mut(number + 1);
+            let below = Layers { layers: below, text, start };
+            let undone = level.read(joints, below, top, is_last, &mut above[0], &mut self.masks);
+            read[number] = (top, undone.len);
+            top = if undone.is_same { top } else { number + 1 };
+        }
+        let (below, above) = self.layers.split_at_mut(LAYERS - 1);
+        let below = Layers { layers: below, text, start };
+        let joined = self.joining.read(joints, below, top, &mut above[0]);
+        let top = if joined.is_same { top } else { LAYERS - 1 };
+        let layers = Layers { layers: &self.layers, text, start };
+        Piece { layers, top, read, amended: joined.amended }
+    }
+
+    /// Ends a piece: empties the layers, but for the bytes that wait for the next piece.
+    pub(crate) fn settle(&mut self, waiting: Rest) {
+        for (layer, waiting) in self.layers.iter_mut().zip(waiting.0.into_iter().chain([Waiting::default(), Waiting::default()])) {
+            waiting.begin(layer);
+        }
+    }
+
+    /// Frees the memory that waiting bytes do not need.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.layers.iter_mut().for_each(Layer::shrink_to_fit);
+        self.masks = Vec::new();
+    }
+}
+
+/// The bytes that wait for the next piece, by level.
+pub(crate) struct Rest([Waiting; DEPTH]);
+
+impl Piece<'_> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.layers.bytes(self.top)
+    }
+
+    /// The offsets at which any match ends.
+    pub(crate) fn breaks(&self) -> &[u32] {
+        self.layers.breaks(self.top)
+    }
+
+    pub(crate) fn start_of(&self, at: usize) -> u64 {
+        self.layers.start_of(self.top, at)
+    }
+
+    pub(crate) fn end_of(&self, at: usize) -> u64 {
+        self.layers.end_of(self.top, at)
+    }
+
+    /// Adds the stretches of some bytes to `runs`, as those of the bytes from `at` on.
+    pub(crate) fn append_runs(&self, range: Range<usize>, at: u64, runs: &mut Vec<Run>) {
+        self.layers.append_runs(self.top, range, at, runs);
+    }
+
+    /// The end of the last difference from the text, if there is one. Everything behind it is the
+    /// text itself.
+    pub(crate) fn differs_until(&self) -> Option<u64> {
+        let events = (1..=self.top).filter_map(|layer| self.layers.last_event_end(layer));
+        let waits = self.read.iter().any(|&(layer, len)| len < self.layers.bytes(layer).len());
+        events.chain(waits.then_some(self.layers.start + self.layers.text.len() as u64)).max()
+    }
+
+    /// The bytes that wait for the next piece.
+    pub(crate) fn rest(&self) -> Rest {
+        Rest(self.read.map(|(layer, len)| match len < self.layers.bytes(layer).len() {
+            true => Waiting::of(self.layers, layer, len),
+            false => Waiting::default(),
+        }))
+    }
+}
