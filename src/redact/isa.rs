@@ -12,8 +12,10 @@ impl Isa {
     pub(crate) fn detect() -> Option<Isa> {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi");
-            let avx2 = is_x86_feature_detected!("avx2");
+            // Every machine with AVX2 has these, too; a hypervisor may hide them.
+            let bits = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2");
+            let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi") && bits;
+            let avx2 = is_x86_feature_detected!("avx2") && bits;
             avx512.then_some(Isa::Avx512).or(avx2.then_some(Isa::Avx2))
         }
         #[cfg(not(target_arch = "x86_64"))]

@@ -17,6 +17,7 @@ mod block;
 mod join;
 mod layer;
 mod level;
+mod quick;
 pub(crate) mod reader;
 pub(crate) mod rule;
 pub(crate) mod token;

@@ -67,6 +67,12 @@ impl Scanner {
         self.search(text, state, 1, found)
     }
 
+    /// The state after one more byte; `None` if it completes an occurrence.
+    pub(super) fn step(&self, state: State, byte: u8) -> Option<State> {
+        let state = if self.needles.len() == 0 { ROOT } else { self.automaton.step(state, byte) };
+        (self.needles.len() == 0 || !self.automaton.has_output(state)).then_some(state)
+    }
+
     /// Whether a short and complete text contains no needle, and does not end in at least
     /// `held_min` bytes of one. May return false for a clean text, and always does for a longer
     /// one.

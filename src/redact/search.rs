@@ -82,13 +82,13 @@ impl Search {
     ) {
         self.before = before.then(text);
         // The state of both searches at `at`, as far as they are known to be the same.
-        let (mut at, mut state, mut differs_until) = (0, state, None);
+        let (mut at, mut searched, mut differs_until) = (0, state, None);
         let mut plain = self.plain.take();
         let mut is_reading = plain.is_some();
         loop {
             if let Some(reading) = plain.as_mut().filter(|_| is_reading) {
                 at = follow(reading, set, text, start, at, read);
-                (state, differs_until) = (reading.state(), Some(reading.differs_until()));
+                (searched, differs_until) = (reading.state(), Some(reading.differs_until()));
                 if at == text.len() && !reading.agrees(set, self.end) {
                     self.plain = plain;
                     return;
@@ -100,8 +100,14 @@ impl Search {
             }
             // No match that the place could interrupt begins before this.
             let from = at.max(next.saturating_sub(set.needle_len_max()));
-            let state = set.scanner().scan(&text[from..next], if from == at { state } else { ROOT }, &mut Vec::new());
+            let state =
+                set.scanner().scan(&text[from..next], if from == at { searched } else { ROOT }, &mut Vec::new());
             let (position, before) = (start + next as u64, before_at(text, next, before));
+            if let Some(passed) = pass(set, text, next, state, before) {
+                (at, is_reading) = (passed.at, false);
+                (searched, differs_until) = (passed.state, Some(start + passed.differs_until as u64));
+                continue;
+            }
             match &mut plain {
                 Some(plain) => plain.restart(set, position, state, before),
                 None => plain = Some(Box::new(Plain::new(set, position, state, before))),
@@ -111,7 +117,7 @@ impl Search {
         // The search of the text may be in a match that begins before the last difference.
         let raw_start = self.end - set.scanner().held_len(self.state) as u64;
         if differs_until.is_some_and(|until| raw_start < until) {
-            let state = set.scanner().scan(&text[at..], state, &mut Vec::new());
+            let state = set.scanner().scan(&text[at..], searched, &mut Vec::new());
             self.plain = Some(Box::new(Plain::new(set, self.end, state, self.before)));
         }
     }
@@ -138,6 +144,33 @@ impl Search {
         }
         *self = Search::at(end);
     }
+}
+
+/// A place where the readings differ, but that no match touches.
+struct Passed {
+    /// An offset behind the place, and the state of the search in the plain reading there.
+    at: usize,
+    state: State,
+    differs_until: usize,
+}
+
+/// Passes a place where the readings differ, without a reader: in logs nearly all are an escape or a
+/// line end by itself, and no match goes on behind it. `state` and `before` are those of the reading
+/// before the place. `None`: something is near, or found.
+fn pass(set: &NeedleSet, text: &[u8], place: usize, mut state: State, before: Before) -> Option<Passed> {
+    let one = trigger::alone(set.joints(), text, place, before)?;
+    if let Some(byte) = one.byte {
+        state = set.scanner().step(state, byte)?;
+    }
+    // The match may begin before the place as long as it is longer than the text behind it. One byte
+    // at least has to stand there, since what follows is read by the byte before it.
+    for (len, &byte) in text[one.end..one.clear_until].iter().enumerate() {
+        if len > 0 && set.scanner().held_len(state) <= len {
+            return Some(Passed { at: one.end + len, state, differs_until: one.end });
+        }
+        state = set.scanner().step(state, byte)?;
+    }
+    None
 }
 
 /// Reads on from offset `at` of the text until both readings agree, or to the end. Returns where.

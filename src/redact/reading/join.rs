@@ -47,13 +47,8 @@ impl Joining {
             self.before = self.before.then(bytes);
             return Joined { is_same, amended: None };
         }
-        let mut work = Work {
-            joints,
-            layers,
-            below,
-            writer: Writer::new(out, below, bytes.len(), breaks),
-            amended: None,
-        };
+        let mut work =
+            Work { joints, layers, below, writer: Writer::new(out, below, bytes.len(), breaks), amended: None };
         let mut from = 0;
         for at in breaks.iter().map(|&at| at as usize) {
             self.read_part(&mut work, from..at);
@@ -63,8 +58,8 @@ impl Joining {
         }
         self.read_part(&mut work, from..bytes.len());
         work.writer.copy(bytes, bytes.len());
-        let amended = work.amended;
-        work.writer.finish();
+        let (amended, written) = (work.amended, work.writer.finish());
+        out.end(written);
         Joined { is_same: false, amended }
     }
 

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::join::Joining;
 use super::layer::{Layer, Layers, Run, Waiting};
-use super::level::Level;
+use super::level::{Level, Scratch};
 use super::rule::{self, DEPTH};
 use super::token::Before;
 use super::trigger::Joints;
@@ -18,7 +18,7 @@ pub(crate) struct Reader {
     levels: [Level; DEPTH],
     joining: Joining,
     layers: [Layer; LAYERS],
-    masks: Vec<u64>,
+    scratch: Scratch,
 }
 
 /// The reading of one piece.
@@ -38,7 +38,7 @@ impl Reader {
             levels: std::array::from_fn(|_| Level::at(start)),
             joining: Joining::behind(before),
             layers: Default::default(),
-            masks: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Reader {
         for (number, level) in self.levels.iter_mut().enumerate() {
             let (below, above) = self.layers.split_at_mut(number + 1);
             let below = Layers { layers: below, text, start };
-            let undone = level.read(joints, below, top, is_last, &mut above[0], &mut self.masks);
+            let undone = level.read(joints, below, top, is_last, &mut above[0], &mut self.scratch);
             read[number] = (top, undone.len);
             top = if undone.is_same { top } else { number + 1 };
         }
@@ -85,7 +85,9 @@ impl Reader {
 
     /// Ends a piece: empties the layers, but for the bytes that wait for the next piece.
     pub(crate) fn settle(&mut self, waiting: Rest) {
-        for (layer, waiting) in self.layers.iter_mut().zip(waiting.0.into_iter().chain([Waiting::default(), Waiting::default()])) {
+        for (layer, waiting) in
+            self.layers.iter_mut().zip(waiting.0.into_iter().chain([Waiting::default(), Waiting::default()]))
+        {
             waiting.begin(layer);
         }
     }
@@ -93,7 +95,7 @@ impl Reader {
     /// Frees the memory that waiting bytes do not need.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.layers.iter_mut().for_each(Layer::shrink_to_fit);
-        self.masks = Vec::new();
+        self.scratch = Scratch::default();
     }
 }
 

@@ -137,6 +137,7 @@ fn is_mark(byte: u8) -> bool {
 
 impl Rest<'_> {
     /// The byte at this offset; `None` behind the end of the whole text.
+    #[inline]
     fn at(self, offset: usize) -> Result<Option<u8>, Undecided> {
         match self.bytes.get(offset) {
             None if !self.is_last => Err(Undecided),
@@ -150,19 +151,24 @@ impl Rest<'_> {
     }
 
     /// The number of exactly this many digits.
+    #[inline]
     fn number(self, offset: usize, digits: usize, radix: u32) -> Result<Option<u32>, Undecided> {
         let mut number = 0;
         for at in offset..offset + digits {
-            match self.digit(at, radix)? {
-                Some(digit) => number = number * radix + digit,
-                None => return Ok(None),
-            }
+            let Some(digit) = self.digit(at, radix)? else { return Ok(None) };
+            number = number * radix + digit;
         }
         Ok(Some(number))
     }
 
+    #[inline]
     fn digit(self, offset: usize, radix: u32) -> Result<Option<u32>, Undecided> {
-        Ok(self.at(offset)?.and_then(|byte| char::from(byte).to_digit(radix)))
+        let digit = match self.at(offset)? {
+            Some(byte @ b'0'..=b'9') => byte - b'0',
+            Some(byte @ (b'a'..=b'f' | b'A'..=b'F')) => (byte | 0x20) - b'a' + 10,
+            _ => return Ok(None),
+        };
+        Ok(Some(u32::from(digit)).filter(|&digit| digit < radix))
     }
 
     /// A number of up to this many digits, and the offset behind the byte that ends it.
@@ -278,6 +284,19 @@ impl Rest<'_> {
     }
 }
 
+/// The letters that name a control character behind a backslash.
+pub(super) const NAMED: [(u8, u8); 9] = [
+    (b'n', b'\n'),
+    (b't', b'\t'),
+    (b'r', b'\r'),
+    (b'b', 0x08),
+    (b'f', 0x0c),
+    (b'v', 0x0b),
+    (b'a', 0x07),
+    (b'e', 0x1b),
+    (b'E', 0x1b),
+];
+
 /// A run of backslashes, which each level of JSON or of a shell doubles, and what follows it:
 ///
 /// - `n t r b f v a e E 0`: the control character of that name;
@@ -307,23 +326,16 @@ fn backslash(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     if let Some(escape) = numbered {
         return Ok(Some(escape));
     }
-    let named = match first {
-        b'n' => b'\n',
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        b'v' => 0x0b,
-        b'a' => 0x07,
-        b'e' | b'E' => 0x1b,
-        b'0' => 0,
+    let read = match NAMED.iter().find(|(name, _)| *name == first) {
+        Some(&(_, byte)) => byte,
+        None if first == b'0' => 0,
         // No program escapes a letter that has no meaning; the backslash of a path stays.
-        _ if first.is_ascii_alphanumeric() => {
+        None if first.is_ascii_alphanumeric() => {
             return Ok(Some(Escape { outside: run, ..Escape::byte(after, first) }));
         }
-        _ => first,
+        None => first,
     };
-    Ok(Some(Escape::byte(after, named)))
+    Ok(Some(Escape::byte(after, read)))
 }
 
 /// The second surrogate of a pair, at this offset.
@@ -403,7 +415,10 @@ mod tests {
         assert_eq!(read(&[b"\x1b[".to_vec(), vec![b'1'; 80]].concat()), breaks(64));
         assert_eq!(read(&[b"\x1b]".to_vec(), vec![b'1'; 300]].concat()), breaks(254));
         assert_eq!(read(b"\x1b[\n"), breaks(2));
-        assert_eq!((read(b"\x1b"), read(b"\x1b\x1b"), read(b"\x1b\"")), (Some(nothing(1)), Some(nothing(1)), Some(nothing(1))));
+        assert_eq!(
+            (read(b"\x1b"), read(b"\x1b\x1b"), read(b"\x1b\"")),
+            (Some(nothing(1)), Some(nothing(1)), Some(nothing(1)))
+        );
         assert_eq!(read(&[b'\\'; 65]), breaks(64));
     }
 

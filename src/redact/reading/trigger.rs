@@ -4,8 +4,8 @@
 //! AVX2, elsewhere byte by byte. A candidate is then checked by itself.
 
 use super::super::isa::Isa;
-use super::block::{BLOCK_LEN, Block, Earlier, Lookup, Wanted, classify, is_in, lookup};
-use super::rule::may_begin;
+use super::block::{BLOCK_LEN, Earlier, Lookup, Wanted, classify, is_in, lookup};
+use super::rule::{self, Escape, FIRST, ReadsAs, Rest, may_begin};
 use super::token::{Before, TOKEN_RUN_MIN, doubles};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
@@ -60,24 +60,46 @@ struct Kinds {
     joints: bool,
 }
 
-/// The bytes that may begin an escape: a bit each, 64 in an element.
-pub(super) fn escapes(joints: &Joints, bytes: &[u8], out: &mut Vec<u64>) {
-    out.clear();
+/// The offsets of the bytes that may begin an escape. `masks` is scratch space.
+pub(super) fn escapes(joints: &Joints, bytes: &[u8], masks: &mut Vec<u64>, out: &mut Vec<u32>) {
+    masks.clear();
     let (blocks, rest) = bytes.split_at(bytes.len() / BLOCK_LEN * BLOCK_LEN);
     match joints.isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has these instructions, or the variant would be another.
-        Some(Isa::Avx512) => unsafe { x86::escapes_avx512(&MARKS, blocks, out) },
+        Some(Isa::Avx512) => unsafe { x86::escapes_avx512(&MARKS, blocks, masks) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Some(Isa::Avx2) => unsafe { x86::escapes_avx2(&MARKS, blocks, out) },
-        _ => out.extend(blocks.as_chunks().0.iter().map(|block| classify(&MARKS, &joints.doubled, block).escapes())),
+        Some(Isa::Avx2) => unsafe { x86::escapes_avx2(&MARKS, blocks, masks) },
+        _ => masks.extend(blocks.as_chunks().0.iter().map(|block| classify(&MARKS, &joints.doubled, block).escapes())),
     }
     if !rest.is_empty() {
         let mut padded = [0; BLOCK_LEN];
         padded[..rest.len()].copy_from_slice(rest);
-        out.push(classify(&MARKS, &joints.doubled, &padded).escapes());
+        masks.push(classify(&MARKS, &joints.doubled, &padded).escapes());
     }
+    offsets(masks, out);
+}
+
+/// The offsets of the bits of masks. Eight at a time, without a branch for their number, which would
+/// be mispredicted once a block (Langdale and Lemire, "Parsing gigabytes of JSON per second").
+fn offsets(masks: &[u64], out: &mut Vec<u32>) {
+    const AT_ONCE: usize = 8;
+    let mut len = 0;
+    for (block, &mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
+        let (mut mask, end) = (mask, len + mask.count_ones() as usize);
+        if out.len() < end + AT_ONCE {
+            out.resize((end + AT_ONCE).max(2 * out.len()), 0);
+        }
+        for slots in out[len..].chunks_exact_mut(AT_ONCE).take((end - len).div_ceil(AT_ONCE)) {
+            for slot in slots {
+                *slot = (block * BLOCK_LEN) as u32 + mask.trailing_zeros();
+                mask &= mask.wrapping_sub(1);
+            }
+        }
+        len = end;
+    }
+    out.truncate(len);
 }
 
 /// The first byte from `at` on that doubles the one before it or ends a line behind a long run of
@@ -91,6 +113,51 @@ pub(super) fn first_joint(joints: &Joints, bytes: &[u8], at: usize, before: Befo
 pub(crate) fn first(joints: &Joints, text: &[u8], at: usize, before: Before) -> usize {
     Triggers { joints, text, from: at, before, kinds: Kinds { escapes: true, joints: true } }.first()
 }
+
+/// A place where the readings differ, with none near it.
+pub(crate) struct Alone {
+    /// The byte that stands there in the plain reading, if there is one.
+    pub(crate) byte: Option<u8>,
+    /// The end of the place.
+    pub(crate) end: usize,
+    /// Up to here, far enough for any effect of the place on another to end, the text is its own
+    /// reading.
+    pub(crate) clear_until: usize,
+}
+
+/// The place at this offset, which [`first`] has found, if it is simple and alone.
+pub(crate) fn alone(joints: &Joints, text: &[u8], place: usize, before: Before) -> Option<Alone> {
+    let is_line_end = matches!(text[place], b'\r' | b'\n');
+    let (byte, end) = if is_line_end {
+        let is_blank = |byte: &&u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
+        let blanks = text[place..].iter().take(WRAP_LEN_MAX).take_while(is_blank).count();
+        (None, if blanks < WRAP_LEN_MAX { place + blanks } else { return None })
+    } else {
+        let escape = rule::escape(Rest { bytes: &text[place..], is_last: false }).ok()?;
+        let (byte, len) = match escape {
+            None => (Some(text[place]), 1),
+            Some(Escape { len, reads_as: ReadsAs::Bytes([byte, ..], 1), .. }) => (Some(byte), len),
+            Some(Escape { len, reads_as: ReadsAs::Nothing, .. }) => (None, len),
+            Some(_) => return None,
+        };
+        let is_joint = |byte: u8| {
+            before.byte.is_some_and(|before| joints.joins(before, byte))
+                || matches!(byte, b'\r' | b'\n') && before.run == TOKEN_RUN_MIN
+        };
+        if byte.is_some_and(|byte| is_joint(byte) || len > 1 && FIRST.contains(&byte)) {
+            return None;
+        }
+        (byte, place + len)
+    };
+    let clear_until = end + usize::from(TOKEN_RUN_MIN);
+    let clear = text.get(..clear_until + 1)?;
+    // As if a long run of token characters ended here, which is so at a line end, and may be.
+    let before = Before { byte: byte.or(before.byte), run: TOKEN_RUN_MIN };
+    (first(joints, clear, end, before) == clear.len()).then_some(Alone { byte, end, clear_until })
+}
+
+/// The longest line end with blanks behind it that is passed at once.
+const WRAP_LEN_MAX: usize = 64;
 
 struct Triggers<'a> {
     joints: &'a Joints,
@@ -106,7 +173,7 @@ impl Triggers<'_> {
         let text = self.text;
         let (mut at, mut earlier) = (self.from, self.earlier());
         while at < text.len() {
-            let Some((mut candidates, block)) = self.skip(&mut at, &mut earlier) else { break };
+            let Some((mut candidates, next)) = self.skip(&mut at, &mut earlier) else { break };
             while candidates != 0 {
                 let candidate = at + candidates.trailing_zeros() as usize;
                 if self.is_trigger(candidate) {
@@ -114,21 +181,21 @@ impl Triggers<'_> {
                 }
                 candidates &= candidates - 1;
             }
-            (earlier, at) = (block.of_next(), at + BLOCK_LEN);
+            (earlier, at) = (next, at + BLOCK_LEN);
         }
         text.len()
     }
 
-    /// The reading before the first byte, as if it were a block.
+    /// The reading before the first byte.
     fn earlier(&self) -> Earlier {
         let doubled = self.before.byte.is_some_and(|byte| is_in(&self.joints.doubled, byte));
-        let printed = !u64::MAX.checked_shr(self.before.run.into()).unwrap_or(0);
-        Earlier { printed, doubled: u64::from(doubled) << 63 }
+        Earlier { blanks: u64::MAX >> self.before.run, doubled: doubled.into() }
     }
 
-    /// Moves on to the first block with candidates, and returns both; none at the end of the text.
+    /// Moves on to the first block with candidates, and returns them and the text before the next
+    /// block; none at the end of the text.
     #[inline]
-    fn skip(&self, at: &mut usize, earlier: &mut Earlier) -> Option<(u64, Block)> {
+    fn skip(&self, at: &mut usize, earlier: &mut Earlier) -> Option<(u64, Earlier)> {
         let all = |wanted: bool| if wanted { u64::MAX } else { 0 };
         let wants = Wanted {
             escapes: all(self.kinds.escapes),
@@ -147,12 +214,12 @@ impl Triggers<'_> {
                 let mut found = None;
                 while let Some(bytes) = self.text[*at..].first_chunk() {
                     let block = classify(tables.0, tables.1, bytes);
-                    let candidates = block.candidates(*earlier, wants);
+                    let (candidates, next) = block.candidates(*earlier, wants);
                     if candidates != 0 {
-                        found = Some((candidates, block));
+                        found = Some((candidates, next));
                         break;
                     }
-                    (*earlier, *at) = (block.of_next(), *at + BLOCK_LEN);
+                    (*earlier, *at) = (next, *at + BLOCK_LEN);
                 }
                 found
             }
@@ -167,7 +234,7 @@ impl Triggers<'_> {
         earlier: Earlier,
         wants: Wanted,
         tables: (&Lookup, &Lookup),
-    ) -> Option<(u64, Block)> {
+    ) -> Option<(u64, Earlier)> {
         let rest = &self.text[at..];
         let mut padded = [0; BLOCK_LEN];
         padded[..rest.len()].copy_from_slice(rest);
@@ -180,10 +247,7 @@ impl Triggers<'_> {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Some(Isa::Avx2) => unsafe { x86::skip_avx2(tables, &padded, &mut place, &mut before, wants) },
-            _ => {
-                let block = classify(tables.0, tables.1, &padded);
-                Some((block.candidates(before, wants), block))
-            }
+            _ => Some(classify(tables.0, tables.1, &padded).candidates(before, wants)),
         };
         found.filter(|(candidates, _)| *candidates != 0)
     }
@@ -200,7 +264,8 @@ impl Triggers<'_> {
             return false;
         }
         let before = if at == self.from { self.before.byte } else { Some(self.text[at - 1]) };
-        before.is_some_and(|before| self.joints.joins(before, byte)) || is_line_end && self.run_before(at) == TOKEN_RUN_MIN
+        before.is_some_and(|before| self.joints.joins(before, byte))
+            || is_line_end && self.run_before(at) == TOKEN_RUN_MIN
     }
 
     /// The number of token characters before this position.
@@ -239,7 +304,11 @@ mod tests {
         let isas = [None, Isa::detect(), Isa::detect().map(|_| Isa::Avx2)];
         for round in 0..3_000 {
             let len = below(300) as usize;
-            let letters = [&b"ab1+/\n\r"[..], b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", b"a\"\n'$%{ \r"];
+            let letters = [
+                &b"ab1+/\n\r"[..],
+                b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+                b"a\"\n'$%{ \r",
+            ];
             let letters = letters[below(3) as usize];
             let text: Vec<u8> = (0..len).map(|_| letters[below(letters.len() as u32) as usize]).collect();
             let from = below(1 + len as u32) as usize;

@@ -2,10 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use super::block::{BLOCK_LEN, Block, Earlier, Lookup, Wanted};
+use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Earlier, Lookup, Wanted};
 
-/// Advances `at` to the first block of text with candidates, and returns both; none once no block
-/// fits before the end of the text.
+/// The loop of the functions below.
 macro_rules! skip {
     ($block:ident, $text:ident, $at:ident, $earlier:ident, $wants:ident) => {{
         let (mut place, mut before) = (*$at, *$earlier);
@@ -13,12 +12,12 @@ macro_rules! skip {
         while place + BLOCK_LEN <= $text.len() {
             // SAFETY: the block ends before the text does.
             let block = unsafe { $block($text.as_ptr().add(place)) };
-            let candidates = block.candidates(before, $wants);
+            let (candidates, next) = block.candidates(before, $wants);
             if candidates != 0 {
-                found = Some((candidates, block));
+                found = Some((candidates, next));
                 break;
             }
-            before = block.of_next();
+            before = next;
             place += BLOCK_LEN;
         }
         (*$at, *$earlier) = (place, before);
@@ -26,20 +25,20 @@ macro_rules! skip {
     }};
 }
 
-/// Advances `at` to the first block of text with candidates, and returns both; none once no block
-/// fits before the end of the text.
+/// Advances `at` to the first block of text with candidates, and returns them and the text before
+/// the next block; none once no block fits before the end of the text.
 ///
 /// # Safety
 ///
 /// The machine has the features that the function is compiled for.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 pub(super) unsafe fn skip_avx512(
     tables: (&Lookup, &Lookup),
     text: &[u8],
     at: &mut usize,
     earlier: &mut Earlier,
     wants: Wanted,
-) -> Option<(u64, Block)> {
+) -> Option<(u64, Earlier)> {
     let (marks, doubled) = (rows_avx512(tables.0), rows_avx512(tables.1));
     let block = |place: *const u8| {
         // SAFETY: the caller's block is in the text.
@@ -48,7 +47,7 @@ pub(super) unsafe fn skip_avx512(
             marks: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(marks, bytes), bytes),
             doubled: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(doubled, bytes), bytes),
             low: _mm512_cmple_epu8_mask(bytes, _mm512_set1_epi8(b'\r' as i8)),
-            printed: _mm512_cmpgt_epi8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
+            high: _mm512_cmpgt_epi8_mask(bytes, _mm512_set1_epi8(BELOW_TOKENS as i8)),
         }
     };
     skip!(block, text, at, earlier, wants)
@@ -59,7 +58,7 @@ pub(super) unsafe fn skip_avx512(
 /// # Safety
 ///
 /// The machine has the features that the function is compiled for.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 pub(super) unsafe fn escapes_avx512(marks: &Lookup, text: &[u8], out: &mut Vec<u64>) {
     let marks = rows_avx512(marks);
     for block in text.chunks_exact(BLOCK_LEN) {
@@ -70,7 +69,7 @@ pub(super) unsafe fn escapes_avx512(marks: &Lookup, text: &[u8], out: &mut Vec<u
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 fn rows_avx512(table: &Lookup) -> __m512i {
     // SAFETY: the table has the sixteen bytes that are read.
     unsafe { _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast())) }
@@ -81,14 +80,14 @@ fn rows_avx512(table: &Lookup) -> __m512i {
 /// # Safety
 ///
 /// The machine has the features that the function is compiled for.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn skip_avx2(
     tables: (&Lookup, &Lookup),
     text: &[u8],
     at: &mut usize,
     earlier: &mut Earlier,
     wants: Wanted,
-) -> Option<(u64, Block)> {
+) -> Option<(u64, Earlier)> {
     let (marks, doubled) = (rows_avx2(tables.0), rows_avx2(tables.1));
     let half = |place: *const u8| {
         // SAFETY: the caller's block is in the text.
@@ -98,15 +97,14 @@ pub(super) unsafe fn skip_avx2(
             half_mask(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(marks, bytes), bytes)),
             half_mask(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(doubled, bytes), bytes)),
             half_mask(_mm256_cmpeq_epi8(low, bytes)),
-            half_mask(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(b' ' as i8))),
+            half_mask(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(BELOW_TOKENS as i8))),
         ]
     };
     let block = |place: *const u8| {
         // SAFETY: both halves are in the caller's block.
         let (first, second) = (half(place), half(unsafe { place.add(32) }));
-        let [marks, doubled, low, printed] =
-            std::array::from_fn(|class| second[class] << 32 | first[class]);
-        Block { marks, doubled, low, printed }
+        let [marks, doubled, low, high] = std::array::from_fn(|class| second[class] << 32 | first[class]);
+        Block { marks, doubled, low, high }
     };
     skip!(block, text, at, earlier, wants)
 }
@@ -116,7 +114,7 @@ pub(super) unsafe fn skip_avx2(
 /// # Safety
 ///
 /// The machine has the features that the function is compiled for.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn escapes_avx2(marks: &Lookup, text: &[u8], out: &mut Vec<u64>) {
     let marks = rows_avx2(marks);
     let half = |half: &[u8]| {
@@ -131,7 +129,7 @@ pub(super) unsafe fn escapes_avx2(marks: &Lookup, text: &[u8], out: &mut Vec<u64
     }
 }
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 fn rows_avx2(table: &Lookup) -> __m256i {
     // SAFETY: the table has the sixteen bytes that are read.
     unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())) }
@@ -139,7 +137,7 @@ fn rows_avx2(table: &Lookup) -> __m256i {
 
 /// The bits of a comparison. LLVM must not see that two of them are put together: it makes a vector
 /// of 64 bits of them, and of that one bit at a time (rustc 1.95: a tenth of the speed).
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 fn half_mask(found: __m256i) -> u64 {
     let mut mask = u64::from(_mm256_movemask_epi8(found) as u32);
     // SAFETY: the empty text changes nothing.
