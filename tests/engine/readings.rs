@@ -106,6 +106,38 @@ fn run_random(seed: u64, rounds: usize, len_max: usize) {
     }
 }
 
+/// Texts with few places where the readings differ, far apart, as logs are: of other lengths than
+/// those of the steps in which the engine reads.
+fn run_sparse(seed: u64, rounds: usize, len_max: usize) {
+    let mut rng = Rng(seed);
+    for _ in 0..rounds {
+        let needles: Vec<Vec<u8>> = (0..2).map(|_| word(&mut rng, 8)).collect();
+        let mut text = Vec::new();
+        let len = 1 + rng.below(len_max);
+        while text.len() < len {
+            match rng.below(4) {
+                0 => text.extend(self::text(&mut rng, &needles, 6)),
+                1 => text.extend(&needles[rng.below(2)][..1 + rng.below(7)]),
+                2 => text.extend(std::iter::repeat_n(b'b', 20 + rng.below(40))),
+                _ => text.extend((0..rng.below(80)).map(|at| b"ab, ba. b"[at % 9])),
+            }
+        }
+        let set = set(&needles);
+        let mut cuts: Vec<usize> = (0..rng.below(4)).map(|_| rng.below(text.len() + 1)).collect();
+        cuts.sort_unstable();
+        let expected = Expected::naive_at(&set, &text, PARTIAL_MASKED, cuts.iter().copied());
+        let (mut redactor, mut out) = (Redactor::new(set), Vec::new());
+        check::run(&mut redactor, &expected, &text, &cuts, &mut out)
+            .unwrap_or_else(|error| panic!("{}: {error:?}", text.escape_ascii()));
+    }
+}
+
+#[test]
+fn lone_escapes_in_long_texts_read_as_defined() {
+    run_sparse(5, 700, 700);
+    run_sparse(6, 15, 12_000);
+}
+
 #[test]
 fn the_engine_equals_the_definition_at_every_cut() {
     run_random(1, 1_000, 40);
@@ -117,4 +149,5 @@ fn the_engine_equals_the_definition_at_every_cut() {
 fn the_engine_equals_the_definition_for_longer() {
     run_random(3, 60_000, 40);
     run_random(4, 6_000, 150);
+    run_sparse(7, 60_000, 900);
 }

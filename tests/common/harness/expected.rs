@@ -31,18 +31,28 @@ pub struct Expected {
 impl Expected {
     /// By the definition itself, for every prefix. Cubic: for texts of a few dozen bytes.
     pub fn naive(set: &NeedleSet, text: &[u8], partial_len_min: usize) -> Expected {
+        Expected::naive_at(set, text, partial_len_min, 0..=text.len())
+    }
+
+    /// By the definition itself, for these prefixes, in order, and the whole text.
+    pub fn naive_at(
+        set: &NeedleSet,
+        text: &[u8],
+        partial_len_min: usize,
+        ends: impl IntoIterator<Item = usize>,
+    ) -> Expected {
         let needles: Vec<&[u8]> = set.expose().collect();
         let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
-        let (mut pushed, mut given, mut held) = (Vec::new(), Vec::new(), Vec::new());
-        for end in 0..=text.len() {
+        let (mut given, mut held) = (vec![0; text.len() + 1], vec![0; text.len() + 1]);
+        let mut pushed = Vec::new();
+        for end in ends.into_iter().chain([text.len()]) {
             let text = &text[..end];
             let (now, held_len) = match set.reads() {
                 true => (readings::pushed(&needles, text, mask), readings::held(&needles, text)),
                 false => (naive::pushed(&needles, text, mask), naive::held(&needles, text)),
             };
             assert!(now.starts_with(&pushed), "the definition takes back what it gave out");
-            given.push(now.len());
-            held.push(held_len);
+            (given[end], held[end]) = (now.len(), held_len);
             pushed = now;
         }
         let lens = partial_lens(set, partial_len_min);
