@@ -6,10 +6,13 @@
 //! being masked or not, how much of a name matches a secret.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::finder::Finder;
 use super::needle::NeedleSet;
+use super::region::Region;
 use super::text::{Written, written_out};
 
 /// A reader's interpretation of a text, besides the text itself.
@@ -47,19 +50,14 @@ pub fn redact<'a>(set: &Arc<NeedleSet>, text: &'a str, reading: Reading) -> Cow<
         return text;
     }
     for _ in 0..ROUNDS_MAX {
-        let mut found = false;
-        if let Some(masked) = mask(set, &text, text.as_bytes(), |range| range) {
-            (text, found) = (Cow::Owned(masked), true);
-        }
+        let mut findings = find(set, &text, text.as_bytes(), |range| range);
         for view in views {
-            let view = view(&text);
-            if let Some(masked) = view.mask(set, &text) {
-                (text, found) = (Cow::Owned(masked), true);
-            }
+            findings.extend(view(&text).find(set, &text));
         }
-        if !found {
+        if findings.is_empty() {
             return text;
         }
+        text = Cow::Owned(mask(set, &text, findings));
     }
     // A mask that becomes a secret when encoded: rather lose the whole text.
     Cow::Owned(String::new())
@@ -123,30 +121,28 @@ impl View {
         View::encoded(text, label_escape)
     }
 
-    fn mask(&self, set: &Arc<NeedleSet>, text: &str) -> Option<String> {
+    fn find(&self, set: &Arc<NeedleSet>, text: &str) -> Vec<Finding> {
         if !self.differs {
-            return None;
+            return Vec::new();
         }
-        mask(set, text, &self.bytes, |(start, end)| (self.from[start].0, self.from[end - 1].1))
+        find(set, text, &self.bytes, |(start, end)| (self.from[start].0, self.from[end - 1].1))
     }
 }
 
-/// Masks in `text` the regions found in `view`; `from` maps positions of the view to the text.
-fn mask(
+/// A range of the text to mask, and the needle that names it.
+type Finding = (Range<usize>, usize);
+
+/// The regions found in `view`; `from` maps positions of the view to the text.
+fn find(
     set: &Arc<NeedleSet>,
     text: &str,
     view: &[u8],
     from: impl Fn((usize, usize)) -> (usize, usize),
-) -> Option<String> {
+) -> Vec<Finding> {
     let mut finder = Finder::new(Arc::clone(set));
     let mut regions: Vec<_> = finder.push(view).collect();
     regions.extend(finder.finish(false));
-    if regions.is_empty() {
-        return None;
-    }
-    let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
-    let mut replacement = Vec::new();
-    for region in regions {
+    let finding = |region: &Region| {
         let range = region.range();
         let (mut start, mut end) = from((range.start as usize, range.end as usize));
         // A secret may end within a character; the mask covers the whole character.
@@ -156,15 +152,31 @@ fn mask(
         while !text.is_char_boundary(end) {
             end += 1;
         }
-        let start = start.max(at);
+        (start..end, region.needle())
+    };
+    regions.iter().map(finding).collect()
+}
+
+/// Masks the union of the findings. In one view a secret may be found only in part: without the
+/// control character at its end, which the plain reading drops.
+fn mask(set: &Arc<NeedleSet>, text: &str, mut findings: Vec<Finding>) -> String {
+    findings.sort_by_key(|(range, _)| (range.start, Reverse(range.end)));
+    findings.dedup_by(|(next, _), (range, _)| {
+        let joins = next.start <= range.end;
+        range.end = if joins { range.end.max(next.end) } else { range.end };
+        joins
+    });
+    let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
+    let mut replacement = Vec::new();
+    for (range, needle) in findings {
         replacement.clear();
-        (start..end).for_each(|byte| set.write_mask(region.needle(), byte == start, &mut replacement));
-        masked.push_str(&text[at..start]);
+        range.clone().for_each(|byte| set.write_mask(needle, byte == range.start, &mut replacement));
+        masked.push_str(&text[at..range.start]);
         masked.push_str(&String::from_utf8_lossy(&replacement));
-        at = at.max(end);
+        at = range.end;
     }
     masked.push_str(&text[at..]);
-    Some(masked)
+    masked
 }
 
 /// The JSON escape of a character, if any: where JSON requires it, and for characters that must not
@@ -222,6 +234,7 @@ mod tests {
             b"hun\xffter2\x80key",
             "hunter2\u{202e}key\u{e0041}".as_bytes(),
             b"\"hunter2\"prod'key",
+            b"hunter2\nkey\x1b",
         ] {
             let set = set(&[("KEY", value)]);
             let before = format!("found 1 in ./{}.log (KEY 1)", shown(value));
