@@ -1,9 +1,9 @@
 //! The forms of a value, one row each.
 //!
-//! The search covers a value itself in both [readings](super::reading), and its forms in an alphabet
-//! of their own: `binary` (base64, hex, decimal), `hex_dump`, `wide` (UTF-16), `newline` (its lines
-//! joined otherwise), and `read` (what the plain reading makes of the value itself). Where one form
-//! contains another, the shorter one suffices: it masks the identifying part, and leaves a quote, a
+//! The search covers a value itself in both [readings](super::reading), and its forms in an
+//! alphabet of their own: `binary` (base64, hex, decimal), `hex_dump`, `wide` (UTF-16), `newline`
+//! (its lines joined otherwise), and `read` (its own plain reading). Where one form contains
+//! another, the shorter one suffices: it masks the identifying part, and leaves a quote, a
 //! backslash or a NUL beside it.
 //!
 //! All forms derive from the value without surrounding white space, byte order mark and one pair of
@@ -13,8 +13,9 @@
 //! Not covered: base64 of base64 and the like; other letter case, UTF-32, another Unicode
 //! normalization, a value written backwards; a value within a longer hex dump with offsets (`curl
 //! --trace`; see `hex_dump`); a list of numbers over several lines; other text between the lines of
-//! a wrapped value; a value that is not UTF-8 after a decoder has put U+FFFD into it; named entities
-//! other than the five of XML.
+//! a wrapped value; a value that is not UTF-8 after a decoder has put U+FFFD into it; named
+//! entities other than the five of XML; other spellings of a value with a control sequence that
+//! breaks off.
 
 mod binary;
 mod form_writer;

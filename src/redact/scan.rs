@@ -263,8 +263,8 @@ impl Scanner {
         let end = at + words + rest[words..].iter().take_while(|&&byte| byte == text[at - 1]).count();
         if let Some(needle) = output {
             // The current occurrence repeats at each byte: enough of them to cover the same bytes
-            // suffice. Each overlaps the next, since in the plain reading two adjacent bytes need not
-            // be adjacent in the text.
+            // suffice. Each overlaps the next, since in the plain reading two adjacent bytes need
+            // not be adjacent in the text.
             let step = self.needles.get(needle as usize).len().saturating_sub(1).max(1);
             let ends = (at..end).step_by(step).chain([end]);
             found.extend(ends.map(|end| (end as u32, needle)));

@@ -1,12 +1,12 @@
-//! What the plain reading makes of a value, where that is not the value itself.
+//! The plain reading of a value, where that is not the value itself.
 //!
 //! The value is read like the text, so that one with a backslash or a percent sign of its own is
-//! still found in any spelling. A few spellings lose something that no reading brings back; each has
-//! a row of its own.
+//! still found in any spelling. A few spellings lose something that no reading brings back; each
+//! has a row of its own.
 
 use super::super::reading::{self, token::doubles};
-use super::Form;
 use super::form_writer::FormWriter;
+use super::{FULL_LEN_MAX, Form};
 
 pub(super) fn rows(writer: &mut FormWriter<'_>) {
     let value = writer.value;
@@ -41,6 +41,29 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
     }
     if writer.wide {
         writer.row(Form::Escaped, latin1);
+    }
+    behind_marks(writer);
+}
+
+/// Emits what remains of a value behind a mark that reads as one escape with its first characters:
+/// in JSON, `DOMAIN\nab"c` is `DOMAIN\\nab\"c`, which reads as a newline and `ab"c`.
+///
+/// A value that programs always write as it is needs no reading.
+fn behind_marks(writer: &mut FormWriter<'_>) {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    if writer.value.len() > FULL_LEN_MAX || writer.value.iter().all(is_plain) {
+        return;
+    }
+    let own = reading::of(writer.value);
+    for mark in *b"\\%&#" {
+        writer.row(Form::Escaped, |value, out| {
+            out.push(mark);
+            out.extend_from_slice(value);
+            let read = reading::of(out);
+            let taken = read.filter(|read| !read.ends_with(own.as_deref().map_or(value, Vec::as_slice)));
+            out.clear();
+            out.extend_from_slice(taken.as_deref().map_or(value, Vec::as_slice));
+        });
     }
 }
 
