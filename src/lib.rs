@@ -98,8 +98,9 @@
 //!
 //! - Finding secrets that it was not given. It has no patterns, and does not guess.
 //! - Finding forms that are not [listed](manual::forms): encrypted, compressed or hashed, in other
-//!   letters or another character set, encoded twice (but JSON in JSON is listed), backwards.
-//! - Finding a value with something in its middle, such as colour codes, or a line break by the
+//!   letters or another character set, base64 or hex of an encoded value, backwards. Escapes may be
+//!   mixed, and three deep.
+//! - Finding a value with something in its middle that is no escape, such as a line break by the
 //!   terminal's width.
 //! - Masking values under 4 bytes. They are refused, with a [`Notice`] by name.
 //! - An output that allows no conclusions: a mask shows that there was a secret, and which. With
