@@ -160,6 +160,15 @@ int hushlog_builder_mask_char(hushlog_builder *builder, char character);
 int hushlog_builder_encodings(hushlog_builder *builder, int yes);
 
 /*
+ * Sets whether the text is also searched with its escapes undone (JSON, percent, XML, C, shells,
+ * colour codes, wrapped lines), to the third depth. Default: as hushlog_builder_encodings; 0 after
+ * hushlog_builder_exactly.
+ *
+ * HUSHLOG_ENULL, HUSHLOG_EUSED
+ */
+int hushlog_builder_readings(hushlog_builder *builder, int yes);
+
+/*
  * Skips values of fewer bytes, with a notice. Default and minimum: 4.
  *
  * HUSHLOG_ENULL, HUSHLOG_EUSED

@@ -50,10 +50,14 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "N", value_parser = masking::min_length(), help_heading = "Masking and output")]
     pub(crate) min_length: Option<usize>,
 
-    /// Search only for the values themselves: no base64, hex, percent or escaped forms, and no
-    /// parts of values
+    /// Search only for the values themselves, as they are: no base64, hex or other forms, no parts
+    /// of values, and no escapes undone
     #[arg(long, help_heading = "Masking and output")]
     pub(crate) no_encodings: bool,
+
+    /// Search the text only as it is: do not undo escapes, such as those of JSON, URLs and shells
+    #[arg(long, help_heading = "Masking and output")]
+    pub(crate) no_readings: bool,
 
     /// Write a JSON report when the guard ends: how often each secret was masked, and in which
     /// form; no values
@@ -73,6 +77,7 @@ impl GuardArgs {
             mask_char: None,
             min_length: self.min_length,
             no_encodings: self.no_encodings,
+            no_readings: self.no_readings,
             keep_partial: false,
             release: WhenReleased::Exact,
             report: None,

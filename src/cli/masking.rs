@@ -35,10 +35,17 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_name = "N", value_parser = min_length())]
     pub(crate) min_length: Option<usize>,
 
-    /// Search only for the values themselves: no base64, hex, percent or escaped forms, and no
-    /// parts of values
+    /// Search only for the values themselves, as they are: no base64, hex or other forms, no parts
+    /// of values, and no escapes undone
     #[arg(long)]
     pub(crate) no_encodings: bool,
+
+    /// Search the text only as it is: do not undo escapes, such as those of JSON, URLs and shells
+    ///
+    /// By default a second search undoes escapes, colour codes and wrapped lines, to the third
+    /// depth. Forms in an alphabet of their own, such as base64, are found without it.
+    #[arg(long)]
+    pub(crate) no_readings: bool,
 
     /// Give a secret's beginning out when the input ends inside it
     ///
@@ -177,6 +184,9 @@ fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Fail
         warn_of_placeholder(mask);
     }
     let mut builder = NeedleSet::builder().encodings(!options.no_encodings);
+    if options.no_readings {
+        builder = builder.readings(false);
+    }
     if let Some(mask) = mask {
         builder = builder.mask(mask);
     }

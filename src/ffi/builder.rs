@@ -123,6 +123,12 @@ pub extern "C" fn hushlog_builder_encodings(builder: Option<&mut Builder>, yes: 
     )
 }
 
+/// `hushlog_builder_readings`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_readings(builder: Option<&mut Builder>, yes: c_int) -> c_int {
+    change("hushlog_builder_readings", builder, |collected| Ok(collected.option(|options| options.readings(yes != 0))))
+}
+
 /// `hushlog_builder_min_length`: see `hushlog.h`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hushlog_builder_min_length(builder: Option<&mut Builder>, len: usize) -> c_int {

@@ -116,15 +116,16 @@ impl NeedleSetBuilder {
     }
 
     /// Sets whether to search for encoded forms and identifying parts, in addition to the values.
-    /// Default: yes.
+    /// Default: yes. Without them a text is not [read](NeedleSetBuilder::readings) either, unless
+    /// that is set.
     pub fn encodings(mut self, encodings: bool) -> NeedleSetBuilder {
         self.encodings = encodings;
         self
     }
 
     /// Sets whether to search the plain reading of a text, in which escapes are undone, besides the
-    /// text itself. Default: yes, unless the set searches for
-    /// [exactly](NeedleSetBuilder::exactly) its values.
+    /// text itself. Default: as [`encodings`](NeedleSetBuilder::encodings), and no if the set
+    /// searches for [exactly](NeedleSetBuilder::exactly) its values.
     pub fn readings(mut self, readings: bool) -> NeedleSetBuilder {
         self.readings = Some(readings);
         self

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
+
 use crate::program::{hushlog, run, run_reading, script};
 
 const SECRET: &str = "sk-live-4f9QzX";
@@ -258,7 +260,12 @@ fn options_change_the_mask_and_the_search() {
     assert_eq!(with(&["--keep-partial"], &SECRET[..9]), &SECRET[..9]);
     assert_eq!(with(&["--keep-stump"], &SECRET[..9]), &SECRET[..9], "its earlier name");
     assert_eq!(with(&["--release", "line"], &format!("x\ny{SECRET}")), "x\ny[REDACTED:A]");
-    assert_eq!(with(&["--no-encodings"], &SECRET.replace('-', "%2D")), SECRET.replace('-', "%2D"));
+    let (escaped, encoded) = (SECRET.replace('-', "%2D"), BASE64.encode(SECRET.as_bytes()));
+    let both = format!("{escaped} {encoded}");
+    assert_eq!(with(&[], &both), "[REDACTED:A] [REDACTED:A]");
+    assert_eq!(with(&["--no-readings"], &both), format!("{escaped} [REDACTED:A]"));
+    assert_eq!(with(&["--no-encodings"], &both), both);
+    assert_eq!(with(&["--no-encodings", "--no-readings"], &format!("{both} {SECRET}")), format!("{both} [REDACTED:A]"));
 }
 
 #[test]

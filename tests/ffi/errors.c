@@ -107,6 +107,7 @@ static void builders(void) {
     CHECK(hushlog_builder_mask(NULL, "") == HUSHLOG_ENULL);
     CHECK(hushlog_builder_mask_char(NULL, '*') == HUSHLOG_ENULL);
     CHECK(hushlog_builder_encodings(NULL, 1) == HUSHLOG_ENULL);
+    CHECK(hushlog_builder_readings(NULL, 1) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_exactly(NULL) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_min_length(NULL, 1) == HUSHLOG_ENULL);
     CHECK(hushlog_builder_only(NULL, "*") == HUSHLOG_ENULL && hushlog_builder_except(NULL, "*") == HUSHLOG_ENULL);
@@ -309,6 +310,7 @@ static void with_a_bug(void) {
     SAY(hushlog_builder_mask, hushlog_builder_mask(builder, "<{name}>"));
     SAY(hushlog_builder_mask_char, hushlog_builder_mask_char(builder, '*'));
     SAY(hushlog_builder_encodings, hushlog_builder_encodings(builder, 1));
+    SAY(hushlog_builder_readings, hushlog_builder_readings(builder, 1));
     SAY(hushlog_builder_min_length, hushlog_builder_min_length(builder, 4));
     SAY(hushlog_builder_only, hushlog_builder_only(builder, "*"));
     SAY(hushlog_builder_except, hushlog_builder_except(builder, "NONE"));

@@ -41,6 +41,7 @@ fn an_error_names_file_line_and_key_and_no_value() {
     wrong(&format!("{STREAM}options:\n  mask_char: {CANARY}\n"), 3, "mask_char: must be one printable");
     wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: must be from 4");
     wrong(&format!("{STREAM}options:\n  encodings: {CANARY}\n"), 3, "encodings: must be");
+    wrong(&format!("{STREAM}options:\n  readings: {CANARY}\n"), 3, "readings: must be");
     wrong(&format!("{STREAM}metrics: {CANARY}\n"), 2, "metrics: must be an address");
     wrong(&format!("{STREAM}secrets:\n  dotenv: {CANARY}\n"), 3, "dotenv: must be");
     wrong(&format!("{STREAM}secrets:\n  env: [{{ {CANARY}: 1 }}]\n"), 3, "env");
@@ -268,7 +269,7 @@ const ALL: &str = r#"{
         "commands": [{ "command": "pass show db", "every_seconds": 60 }], "credential_files": true, "registry": "/r.yaml",
         "identity": "/i.txt", "member": "vm", "trust": ["MCow"], "session": true, "allow_empty": false,
         "only": ["PROD_*"], "except": ["PROD_MODE"], "all": true },
-    "options": { "mask": "***", "min_length": 8, "encodings": true, "keep_partial": false },
+    "options": { "mask": "***", "min_length": 8, "encodings": true, "readings": false, "keep_partial": false },
     "streams": [
         { "name": "a", "source": { "stdin": true }, "sink": { "stdout": true }, "release": "exact", "line_max": "64K", "format": "octet-counted" },
         { "name": "b", "source": { "fifo": "/f", "mode": "0620" }, "sink": { "fifo": "/g" } },

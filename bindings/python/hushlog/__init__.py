@@ -79,6 +79,7 @@ class Redactor:
     mask: the mask; "{name}" in it is the secret's name. Default: "[REDACTED:{name}]".
     mask_char: instead of that, a printable ASCII character for each byte.
     encodings: whether encoded forms and identifying parts are masked too.
+    readings: whether the text is also searched with its escapes undone. Default: as encodings.
     min_length: shorter values are skipped, with a notice.
     only, except_: patterns of the names that are masked, and that are not: "*_TOKEN".
     all: whether values that cannot be secrets, such as 8080 or "production", are masked. With
@@ -94,6 +95,7 @@ class Redactor:
         mask=None,
         mask_char=None,
         encodings=True,
+        readings=None,
         min_length=None,
         allow_empty=False,
         only=(),
@@ -102,7 +104,7 @@ class Redactor:
     ):
         pairs = [(os.fsdecode(name) if isinstance(name, bytes) else str(name), _bytes(value)) for name, value in secrets.items()]
         selection = _patterns(only), _patterns(except_), all
-        self._set = _library.build(pairs, mask, mask_char, encodings, min_length, *selection)
+        self._set = _library.build(pairs, mask, mask_char, encodings, readings, min_length, *selection)
         self._finalizer = weakref.finalize(self, _library.lib.hushlog_set_free, self._set)
         self._finalizer.atexit = False
         #: A list of Notice(name, text, masked): for example, a value may be too short to be masked.

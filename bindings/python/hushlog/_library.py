@@ -30,6 +30,7 @@ _FUNCTIONS = {
     "hushlog_builder_mask": "int H text",
     "hushlog_builder_mask_char": "int H char",
     "hushlog_builder_encodings": "int H int",
+    "hushlog_builder_readings": "int H int",
     "hushlog_builder_min_length": "int H size",
     "hushlog_builder_only": "int H text",
     "hushlog_builder_except": "int H text",
@@ -93,7 +94,7 @@ def _pattern(text):
     return text.encode("utf-8", "replace")
 
 
-def build(pairs, mask, mask_char, encodings, min_length, only, except_, all):
+def build(pairs, mask, mask_char, encodings, readings, min_length, only, except_, all):
     builder, handle = lib.hushlog_builder_new(), ctypes.c_void_p()
     try:
         for name, value in pairs:
@@ -107,6 +108,8 @@ def build(pairs, mask, mask_char, encodings, min_length, only, except_, all):
         if min_length is not None:
             check(lib.hushlog_builder_min_length(builder, min_length))
         check(lib.hushlog_builder_encodings(builder, bool(encodings)))
+        if readings is not None:
+            check(lib.hushlog_builder_readings(builder, bool(readings)))
         check(lib.hushlog_builder_all(builder, bool(all)))
         for pattern in only:
             check(lib.hushlog_builder_only(builder, _pattern(pattern)))

@@ -41,6 +41,12 @@ class Records(unittest.TestCase):
         self.assertEqual(redactor(mask_char="*").redact(VALUE), "*" * len(VALUE))
         encoded = base64.b64encode(VALUE.encode()).decode()
         self.assertEqual(redactor(encodings=False).redact(encoded), encoded)
+        escaped = VALUE.replace("-", "\\u002d")
+        self.assertEqual(redactor().redact(escaped), MASK)
+        self.assertEqual(redactor(encodings=False).redact(escaped), escaped)
+        self.assertEqual(redactor(encodings=False, readings=True).redact(f"{escaped} {encoded}"), f"{MASK} {encoded}")
+        self.assertEqual(redactor(readings=False).redact(escaped), escaped)
+        self.assertTrue(redactor(readings=False).redact(encoded).startswith(MASK))
         with self.assertRaisesRegex(hushlog.Error, r"end with a secret \(TOKEN\)$"):
             redactor(mask=VALUE[:3])
 

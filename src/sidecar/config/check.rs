@@ -39,6 +39,7 @@ impl Config {
         self.secrets.as_ref().map_or(Ok(()), Secrets::check).map_err(|problem| problem.within("secrets"))?;
         let (mask, min_length) = self.masking().map_err(|problem| problem.within("options"))?;
         let options = self.options.as_ref();
+        let encodings = options.and_then(|options| options.encodings).unwrap_or(true);
         let keep_partial = options.and_then(|options| options.keep_partial).unwrap_or(false);
         let (mut streams, mut sinks) = (Vec::new(), Vec::new());
         for (at, stream) in self.streams.iter().flatten().enumerate() {
@@ -54,7 +55,8 @@ impl Config {
             sinks,
             mask,
             min_length,
-            encodings: options.and_then(|options| options.encodings).unwrap_or(true),
+            encodings,
+            readings: options.and_then(|options| options.readings).unwrap_or(encodings),
             keep_partial,
             scrub: scrub.collect::<Result<_, _>>()?,
             guard: self.guard.clone(),

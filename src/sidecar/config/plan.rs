@@ -23,6 +23,8 @@ pub struct Plan {
     pub min_length: usize,
     /// Whether encoded forms and parts are searched for.
     pub encodings: bool,
+    /// Whether streams are searched with their escapes undone, too.
+    pub readings: bool,
     /// Whether a partial match at the end of a stream is written.
     pub keep_partial: bool,
     /// The directories to scrub.

@@ -111,6 +111,8 @@ pub struct Options {
     pub min_length: Option<u64>,
     /// Whether to search for encoded forms and identifying parts. Default: true.
     pub encodings: Option<bool>,
+    /// Whether to search each stream with its escapes undone, too. Default: as `encodings`.
+    pub readings: Option<bool>,
     /// Whether the beginning of a secret at the end of a stream is given out. Default: false.
     #[serde(alias = "keep_stump")]
     pub keep_partial: Option<bool>,

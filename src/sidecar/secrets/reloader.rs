@@ -127,6 +127,7 @@ struct SetOptions {
     mask: Option<Mask>,
     min_length: usize,
     encodings: bool,
+    readings: bool,
 }
 
 impl Reloader {
@@ -141,7 +142,8 @@ impl Reloader {
         metrics: Arc<Metrics>,
         emit: EventSink,
     ) -> Result<Reloader, LoadError> {
-        let options = SetOptions { mask: plan.mask.clone(), min_length: plan.min_length, encodings: plan.encodings };
+        let Plan { min_length, encodings, readings, .. } = *plan;
+        let options = SetOptions { mask: plan.mask.clone(), min_length, encodings, readings };
         let canary = Arc::new(canary::draw(plan.min_length)?);
         let sources = Arc::new(Sources::new());
         let loaded = sources.record(|| loader())?;
@@ -352,7 +354,8 @@ fn notify(wake: &Weak<Notify>) {
 
 impl SetOptions {
     fn build(&self, values: &[Secret], canary: &Secret) -> Result<NeedleSet, LoadError> {
-        let mut builder = NeedleSet::builder().encodings(self.encodings).min_length(self.min_length);
+        let mut builder = NeedleSet::builder().encodings(self.encodings).readings(self.readings);
+        builder = builder.min_length(self.min_length);
         if let Some(mask) = &self.mask {
             builder = builder.mask(mask.clone());
         }

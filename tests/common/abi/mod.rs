@@ -157,6 +157,10 @@ fn options(mut builder: Option<&mut Builder>, mut expected: NeedleSetBuilder, fl
             expected = expected.mask(Mask::Template(mask.to_str().expect("ASCII").to_owned()));
         }
     }
+    if let readings @ (1 | 2) = flags >> 6 {
+        done.push(hushlog_builder_readings(builder.as_deref_mut(), c_int::from(readings & 1)));
+        expected = expected.readings(readings == 1);
+    }
     let len_min = usize::from(flags >> 3 & 7);
     done.push(hushlog_builder_min_length(builder, len_min));
     assert!(done.iter().all(|&code| code == 0), "{done:?}");

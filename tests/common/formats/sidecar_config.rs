@@ -211,7 +211,7 @@ sections! {
         only, except, all
     }
     SecretCommand { command, every_seconds }
-    Options { mask, mask_char, min_length, encodings, keep_partial }
+    Options { mask, mask_char, min_length, encodings, readings, keep_partial }
     Stream { name, source, sink, release, line_max, format }
     Source { stdin, fifo, unix, unix_datagram, tcp, command, files, exclude, mode, connections_max, files_max, from }
     Sink {
