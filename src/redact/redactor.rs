@@ -15,6 +15,7 @@ use super::encoding::Form;
 use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
 use super::overlay::Overlay;
+use super::reading::rule::{self, ReadsAs, Rest};
 use super::redacted::{Redacted, Segment, Texts};
 use super::region::{self, Occurrence, Region};
 use super::resume::{self, Beginning, Context};
@@ -64,8 +65,9 @@ pub struct Redactor {
     set: Arc<NeedleSet>,
     mask_partial: bool,
     search: Search,
-    /// The held-back bytes, if the needle is no copy of them.
-    kept: Kept,
+    /// The held-back bytes, if the needle is no copy of them. In a box, as most streams never have
+    /// any.
+    kept: Option<Box<Kept>>,
     /// The end of the returned bytes; those from here to `end` are held back.
     emitted: u64,
     /// Regions that are still open, or not yet returned as a whole; in order, none touching the
@@ -104,7 +106,7 @@ impl Redactor {
             set,
             mask_partial: true,
             search: Search::at(0),
-            kept: Kept::default(),
+            kept: None,
             emitted: 0,
             regions: Vec::new(),
             counts: NodeMap::default(),
@@ -221,7 +223,8 @@ impl Redactor {
     /// `len_max` are still masked.
     ///
     /// Only for a terminal, where a user waits for the echo of keys: it reveals the beginning of a
-    /// secret.
+    /// secret. Control sequences that the plain reading drops are no part of one, and are returned,
+    /// too: otherwise the cursor would stay hidden behind a letter that begins a secret.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -237,7 +240,8 @@ impl Redactor {
     pub fn release_partial(&mut self, len_max: usize) -> Redacted<'_> {
         self.again = None;
         let copy = self.held_copy();
-        let until = self.end().min(self.held_start() + len_max as u64);
+        let of_text = self.set.scanner().held_len(self.search.state());
+        let until = self.held_start() + shown_len(self.held_bytes(copy), of_text, len_max) as u64;
         // A region has no raw bytes to show, and another needle may still name it.
         let found = self.regions.iter().find(|region| region.range.end > self.emitted);
         let until = found.map_or(until, |region| until.min(region.range.start));
@@ -341,6 +345,7 @@ impl Redactor {
     /// Frees memory that only the next masking piece needs again: up to some hundred KiB after a
     /// piece with many masks. For idle streams, since there may be thousands.
     pub fn shrink_to_fit(&mut self) {
+        self.kept.take_if(|_| !self.search.is_reading());
         (self.found, self.read, self.segments) = (Vec::new(), Vec::new(), Vec::new());
         self.regions.shrink_to_fit();
         self.search.shrink_to_fit();
@@ -436,6 +441,29 @@ fn push_mask(
             }
         }
     }
+}
+
+/// The length of the beginning of the held-back bytes with `len_max` bytes and the control
+/// sequences around them. Of the last `of_text` bytes, which begin a needle as they are, all count.
+fn shown_len(held: &[u8], of_text: usize, len_max: usize) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while at < held.len() {
+        let end = at + sequence_len(&held[at..]).unwrap_or(0);
+        let counted = end.saturating_sub(at.max(held.len() - of_text));
+        match () {
+            () if end > at && count + counted <= len_max => (at, count) = (end, count + counted),
+            () if count < len_max => (at, count) = (at + 1, count + 1),
+            () => break,
+        }
+    }
+    at
+}
+
+/// The length of the control sequence at the beginning of these bytes, if one ends among them.
+fn sequence_len(bytes: &[u8]) -> Option<usize> {
+    let escape = bytes.starts_with(&[rule::ESC]).then(|| rule::escape(Rest { bytes, is_last: false }))?;
+    let escape = escape.ok().flatten()?;
+    (escape.reads_as == ReadsAs::Nothing).then_some(escape.len)
 }
 
 fn owned((name, form): (&str, Form)) -> (String, Form) {

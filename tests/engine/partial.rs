@@ -8,7 +8,7 @@ use crate::harness::engine;
 use crate::harness::rng::Rng;
 use hushlog::redact::naive;
 use hushlog::redact::prefilter::Variant;
-use hushlog::{NeedleSet, Redactor};
+use hushlog::{NeedleSet, NeedleSetBuilder, Redactor, Secret};
 
 /// A redactor, and the expected output of each step. The mask of needle `n` is `<n>`.
 struct Stream(Redactor);
@@ -16,6 +16,14 @@ struct Stream(Redactor);
 impl Stream {
     fn new(needles: &[&str]) -> Stream {
         Stream(Redactor::new(engine::exactly(needles, engine::named(), Variant::Best)))
+    }
+
+    /// The same, searched in both readings.
+    fn read(needles: &[&str]) -> Stream {
+        let builder = NeedleSet::builder().exactly().readings(true).mask(engine::named());
+        let secret = |(number, needle): (usize, &&str)| Secret::new(number.to_string(), needle.as_bytes().to_vec());
+        let builder = needles.iter().enumerate().map(secret).fold(builder, NeedleSetBuilder::secret);
+        Stream(Redactor::new(Arc::new(builder.build().expect("the mask has no letter of the needles"))))
     }
 
     #[track_caller]
@@ -44,6 +52,35 @@ fn the_rest_of_a_needle_is_masked() {
     stream.push("er2-pro", "");
     stream.release(3, "");
     stream.push("d!", "<0>!");
+    stream.finish("");
+}
+
+/// Otherwise the cursor that an editor hides while it draws would stay hidden behind such a letter.
+#[test]
+fn control_sequences_in_a_partial_match_go_out() {
+    let mut stream = Stream::read(&["hunter2-prod"]);
+    stream.push("Top h\x1b[1;6H\x1b[?25h", "Top ");
+    stream.release(3, "h\x1b[1;6H\x1b[?25h");
+    stream.push("u\x1b[", "");
+    stream.release(3, "u\x1b");
+    stream.push("mnt\x1b[0m", "");
+    stream.release(3, "[mn");
+    stream.push("er2-prod\x1b[0m!", "<0>\x1b[0m!");
+    // The last letter of a sequence may itself begin one.
+    stream.push("Top h\x1b[?25h", "Top ");
+    stream.release(1, "h");
+    stream.release(2, "\x1b[?25h");
+    stream.push("unter2-prod", "<0>");
+    stream.finish("");
+}
+
+/// The colours of a value that has some are a part of it.
+#[test]
+fn control_sequences_of_a_value_wait_with_it() {
+    let mut stream = Stream::read(&["hu\x1b[31mnter2-prod"]);
+    stream.push("$ hu\x1b[31mn", "$ ");
+    stream.release(3, "hu\x1b");
+    stream.push("ter2-prod!", "<0>!");
     stream.finish("");
 }
 

@@ -54,10 +54,11 @@ impl Redactor {
     /// The copy of the bytes from where the search holds back to the end of the stream so far.
     pub(super) fn held_copy(&mut self) -> HeldCopy {
         if self.search.is_reading() {
-            self.kept.settle();
-            return HeldCopy { needle: None, len: self.kept.bytes.len() - self.kept.from };
+            let kept = self.kept.get_or_insert_default();
+            kept.settle();
+            return HeldCopy { needle: None, len: kept.bytes.len() - kept.from };
         }
-        self.kept = Kept::default();
+        self.kept = None;
         let (needle, len) = self.set.scanner().held(self.search.state());
         HeldCopy { needle: Some(needle), len }
     }
@@ -65,7 +66,7 @@ impl Redactor {
     /// The bytes of this call's copy.
     pub(super) fn held_bytes(&self, copy: HeldCopy) -> &[u8] {
         match copy.needle {
-            None => &self.kept.bytes[self.kept.from..self.kept.from + copy.len],
+            None => self.kept.as_ref().map_or(&[], |kept| &kept.bytes[kept.from..kept.from + copy.len]),
             Some(_) if copy.len == 0 => &[],
             Some(needle) => &self.set.needle(needle)[..copy.len],
         }
@@ -78,13 +79,14 @@ impl Redactor {
             return;
         }
         let held_start = self.held_start();
+        let kept = self.kept.get_or_insert_default();
         let copy_start = start - copy.len as u64;
         if let Some(needle) = copy.needle.filter(|_| held_start < start) {
-            self.kept.append(&self.set.needle(needle)[(held_start - copy_start) as usize..copy.len]);
+            kept.append(&self.set.needle(needle)[(held_start - copy_start) as usize..copy.len]);
         } else if copy.needle.is_none() {
             let returned = (held_start.min(start) - copy_start) as usize;
-            self.kept.next = self.kept.from + returned;
+            kept.next = kept.from + returned;
         }
-        self.kept.append(&input[(held_start.max(start) - start) as usize..]);
+        kept.append(&input[(held_start.max(start) - start) as usize..]);
     }
 }

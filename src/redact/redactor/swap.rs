@@ -11,7 +11,7 @@ use super::super::redacted::{Redacted, Texts};
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
 use super::super::search::Search;
-use super::kept::{HeldCopy, Kept};
+use super::kept::HeldCopy;
 use super::{Note, Redactor, RegionCounts};
 
 impl Redactor {
@@ -42,7 +42,7 @@ impl Redactor {
         let again = Zeroizing::new([behind, &held[released..]].concat().into_boxed_slice());
         let end = self.search.end();
         let start = end - again.len() as u64;
-        (self.search, self.kept) = (Search::at(start), Kept::default());
+        (self.search, self.kept) = (Search::at(start), None);
         let mut regions = std::mem::take(&mut self.regions);
         for piece in again.chunks(PIECE_LEN_MAX) {
             let start = self.search.end();
