@@ -161,7 +161,7 @@ impl OutputStream {
         let (lines, rest) = if self.lines.is_some() { split_lines(more) } else { (&[][..], more) };
         if !lines.is_empty() {
             self.search(lines);
-            self.lines = Some(LineEnd { at: self.end(), settled: self.known() });
+            self.lines = Some(LineEnd { at: self.finder.line_end(), settled: self.known() });
         }
         self.search(rest);
         start..self.end()

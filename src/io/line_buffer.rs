@@ -70,9 +70,11 @@ impl LineBuffer {
         };
         let (lines, rest) = split_lines(input);
         if !lines.is_empty() {
-            let (reach, end) = (redactor.set().reach(), redactor.end() + lines.len() as u64);
-            let pieces: Vec<Piece<'_>> = redactor.push(lines).pieces().collect();
-            let len = release.lines(reach, end, self.held.content().bytes(), &pieces);
+            let reach = redactor.set().reach();
+            let redacted = redactor.push(lines);
+            let end = redacted.text_end();
+            let pieces: Vec<Piece<'_>> = redacted.pieces().collect();
+            let len = release.lines(reach.at(end), end.at, self.held.content().bytes(), &pieces);
             write_released(&mut self.held, len, &pieces, sink)?;
         }
         if !rest.is_empty() {

@@ -105,7 +105,7 @@ impl NeedleSet {
         NeedleSet {
             origins,
             partial_lens: scanner.needles().iter().zip(&unguessable_lens).map(partial_len).collect(),
-            reach: Reach::of(&scanner, &unguessable_lens),
+            reach: Reach::of(&scanner, &unguessable_lens, reads),
             reads: reads && scanner.needles().len() > 0,
             joints: Joints::of(scanner.needles().iter(), variant.isa()),
             absent: absent_byte(&scanner),

@@ -2,6 +2,8 @@
 //! needs to know of the set.
 
 use super::automaton::ROOT;
+use super::reading::rule::{ESCAPE_LEN_MAX, READ_PER_BYTE};
+use super::redacted::TextEnd;
 use super::scan::{PIECE_LEN_MAX, Scanner};
 
 /// The reach of a set's needles.
@@ -16,13 +18,25 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// The reach for a text that ends in a line end. If that reads as nothing, the line goes on,
+    /// and waits like the lines of a needle.
+    #[allow(dead_code, reason = "a library may be without line release")]
+    pub(crate) fn at(self, end: TextEnd) -> Reach {
+        Reach { lag: self.lag.max(usize::try_from(end.wrapped).unwrap_or(usize::MAX)), ..self }
+    }
+
     /// The reach of these needles. For each, `unguessable_lens` is the number of its bytes that
     /// stand for more of the value than can be guessed at once.
-    pub(super) fn of(scanner: &Scanner, unguessable_lens: &[u32]) -> Reach {
+    ///
+    /// `reads`: the text is searched in the plain reading, too, in which a needle may be many times
+    /// as long. No limit would hold all that an attacker can write; this one holds the escapes that
+    /// programs write.
+    pub(super) fn of(scanner: &Scanner, unguessable_lens: &[u32], reads: bool) -> Reach {
         let longest = scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0);
         let lag_of = |(needle, len): (&[u8], &u32)| lag_of(scanner, needle, *len as usize);
         let lag = scanner.needles().iter().zip(unguessable_lens).map(lag_of).max().unwrap_or(0);
-        Reach { tail: longest.saturating_sub(1), lag }
+        let tail = longest.saturating_sub(1);
+        Reach { tail: if reads { READ_PER_BYTE * tail + ESCAPE_LEN_MAX } else { tail }, lag }
     }
 }
 

@@ -37,6 +37,16 @@ pub(super) enum Segment {
 // A piece with many masks takes one for each: half a megabyte more for 8 bytes more.
 const _: () = assert!(size_of::<Segment>() <= 32);
 
+/// The end of a text so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextEnd {
+    /// Its position in the stream.
+    pub(crate) at: u64,
+    /// If the text ends in a line end that reads as nothing, since the line may be wrapped base64:
+    /// the number of bytes from the first of such line ends on. Else 0.
+    pub(crate) wrapped: u64,
+}
+
 /// The texts to which segments refer.
 #[derive(Clone, Copy)]
 pub(super) struct Texts<'a> {
@@ -46,6 +56,8 @@ pub(super) struct Texts<'a> {
     pub(super) input: &'a [u8],
     /// The positions in the stream where the held-back bytes and the input begin.
     pub(super) starts: (u64, u64),
+    /// See [`Redacted::text_end`].
+    pub(super) wrapped: u64,
 }
 
 impl<'a> Texts<'a> {
@@ -89,6 +101,11 @@ pub struct Redacted<'a> {
 impl<'a> Redacted<'a> {
     pub(super) fn new(segments: &'a [Segment], texts: Texts<'a>) -> Redacted<'a> {
         Redacted { segments: segments.iter(), texts }
+    }
+
+    /// The end of the text that this is the output for.
+    pub(crate) fn text_end(&self) -> TextEnd {
+        TextEnd { at: self.texts.starts.1 + self.texts.input.len() as u64, wrapped: self.texts.wrapped }
     }
 
     /// All slices in one buffer.

@@ -141,7 +141,8 @@ impl Redactor {
         self.keep(copy, input, start);
         self.release(self.held_start(), start, copy.len);
         let (held, starts) = (self.held_bytes(copy), (start - copy.len as u64, start));
-        Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input, starts })
+        let wrapped = self.search.wrapped();
+        Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input, starts, wrapped })
     }
 
     /// Takes the first piece of a stream that continues where another redactor, now lost, stopped.
@@ -194,9 +195,10 @@ impl Redactor {
             self.keep(HeldCopy::default(), input, start);
             self.release(self.held_start(), start, 0);
         }
+        let wrapped = self.search.wrapped();
         Some(Redacted::new(
             &self.segments,
-            Texts { set: &self.set, overlay: self.overlay(), held: &[], input, starts: (start, start) },
+            Texts { set: &self.set, overlay: self.overlay(), held: &[], input, starts: (start, start), wrapped },
         ))
     }
 
@@ -275,7 +277,7 @@ impl Redactor {
     fn without_input(&self, copy: HeldCopy) -> Redacted<'_> {
         let starts = (self.end() - copy.len as u64, self.end());
         let (set, held) = (&self.set, self.held_bytes(copy));
-        Redacted::new(&self.segments, Texts { set, overlay: self.overlay(), held, input: &[], starts })
+        Redacted::new(&self.segments, Texts { set, overlay: self.overlay(), held, input: &[], starts, wrapped: 0 })
     }
 
     fn begin_anew(&mut self) {

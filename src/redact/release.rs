@@ -12,9 +12,13 @@
 //!   lines. A line of such a needle is public (BEGIN of PEM), or encodes eight bytes of the value
 //!   or more, too many to guess at once. For any other line, as many bytes wait after every newline
 //!   as could belong to such lines: [`Reach::lag`].
+//! - A line end behind [many token characters](super::reading::token::TOKEN_RUN_MIN) may be one of
+//!   wrapped base64, within which a needle goes on. It ends no line, for any set: the line waits for
+//!   the next one.
 //! - A line that is too long to wait, or has no room beside those of other streams, goes out except
-//!   for its end, which is one byte less than the longest needle. Everything before that end is
-//!   settled, for any text.
+//!   for its end: one byte less than the longest needle and, where escapes are undone, [eight
+//!   times](super::reading::rule::READ_PER_BYTE) that and more. Everything before that end is
+//!   settled, but for a guess in still longer escapes, of which no limit would hold all.
 //!
 //! Pending bytes have not gone out, so a change of the set searches them again
 //! ([`LineRelease::swap`]).

@@ -4,7 +4,8 @@
 use memchr::memmem;
 
 use super::needle::NeedleSet;
-use super::reading::{self, rule::ESCAPE_LEN_MAX};
+use super::reading;
+use super::reading::rule::{ESCAPE_LEN_MAX, READ_PER_BYTE};
 
 /// The beginning of a text that resumes a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +40,6 @@ impl Context<'_> {
         (is_end || self.is_last && self.mask_partial) && (len >= len_min || completes)
     }
 }
-
-/// The part of a text that is read at most, in bytes for each of the longest needle: escapes six
-/// times as long as what they read as, and something between them.
-const READ_PER_BYTE: usize = 8;
 
 /// The longest beginning of the text, in either reading, that is the end of a needle: see
 /// [`beginning_of`]. In the plain reading it covers the text up to the end of the stretch of its

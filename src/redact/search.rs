@@ -1,4 +1,5 @@
-//! The search of a stream in both readings: the text itself, and the [plain reading](super::reading).
+//! The search of a stream in both readings: the text itself, and the [plain
+//! reading](super::reading).
 
 use super::automaton::{ROOT, State};
 use super::needle::NeedleSet;
@@ -57,6 +58,14 @@ impl Search {
     pub(super) fn held_start(&self, set: &NeedleSet) -> u64 {
         let of_text = self.end - set.scanner().held_len(self.state) as u64;
         self.plain.as_ref().map_or(of_text, |plain| of_text.min(plain.held_start(set, self.end)))
+    }
+
+    /// If the text ends in a line end that the plain reading leaves out: the number of bytes from
+    /// the first of such line ends on, one behind the other. Else 0.
+    ///
+    /// It depends on the text alone, but for a match over a whole such line.
+    pub(super) fn wrapped(&self) -> u64 {
+        self.plain.as_ref().and_then(|plain| plain.wrapped_from()).map_or(0, |from| self.end - from)
     }
 
     /// Searches the next piece of the text, of up to [`PIECE_LEN_MAX`] bytes. Adds the occurrences
@@ -129,8 +138,8 @@ impl Search {
         }
     }
 
-    /// Ends the text: reads an escape without its end as it stands. Adds the last occurrences in the
-    /// plain reading to `read`, and the partial matches that are masked at the end of a text to
+    /// Ends the text: reads an escape without its end as it stands. Adds the last occurrences in
+    /// the plain reading to `read`, and the partial matches that are masked at the end of a text to
     /// `partial`. A later push begins a new text.
     pub(super) fn finish(&mut self, set: &NeedleSet, read: &mut Vec<Occurrence>, partial: &mut Vec<Occurrence>) {
         let end = self.end;
@@ -154,16 +163,16 @@ struct Passed {
     differs_until: usize,
 }
 
-/// Passes a place where the readings differ, without a reader: in logs nearly all are an escape or a
-/// line end by itself, and no match goes on behind it. `state` and `before` are those of the reading
-/// before the place. `None`: something is near, or found.
+/// Passes a place where the readings differ, without a reader: in logs nearly all are an escape or
+/// a line end by itself, and no match goes on behind it. `state` and `before` are those of the
+/// reading before the place. `None`: something is near, or found.
 fn pass(set: &NeedleSet, text: &[u8], place: usize, mut state: State, before: Before) -> Option<Passed> {
     let one = trigger::alone(set.joints(), text, place, before)?;
     if let Some(byte) = one.byte {
         state = set.scanner().step(state, byte)?;
     }
-    // The match may begin before the place as long as it is longer than the text behind it. One byte
-    // at least has to stand there, since what follows is read by the byte before it.
+    // The match may begin before the place as long as it is longer than the text behind it. One
+    // byte at least has to stand there, since the next one is read by the byte before it.
     for (len, &byte) in text[one.end..one.clear_until].iter().enumerate() {
         if len > 0 && set.scanner().held_len(state) <= len {
             return Some(Passed { at: one.end + len, state, differs_until: one.end });

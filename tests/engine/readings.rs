@@ -43,7 +43,7 @@ fn word(rng: &mut Rng, len: usize) -> Vec<u8> {
     (0..len).map(|_| LETTERS[if rng.below(3) == 0 { rng.below(LETTERS.len()) } else { rng.below(2) }]).collect()
 }
 
-/// A text of spellings of the needles, whole and in parts, and of what may stand between them.
+/// A text of spellings of the needles, whole and in parts, and of bytes between them.
 fn text(rng: &mut Rng, needles: &[Vec<u8>], len_max: usize) -> Vec<u8> {
     let mut text = Vec::new();
     while text.len() < len_max {

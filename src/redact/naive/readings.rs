@@ -146,7 +146,7 @@ pub fn held(needles: &[&[u8]], text: &[u8]) -> usize {
 
 /// The partial matches that are masked where a text ends: the stretch and the needle of each. In
 /// the plain reading it may lack an escape's end, which it then includes.
-fn partial_matches(
+pub fn partial_matches(
     needles: &[&[u8]],
     text: &[u8],
     partial_len_min: &dyn Fn(usize) -> usize,

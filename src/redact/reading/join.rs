@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::layer::{Layer, Layers, Writer};
 use super::rule::GAP_MAX;
-use super::token::{Before, TOKEN_RUN_MIN};
+use super::token::{Before, TOKEN_RUN_MIN, is_token};
 use super::trigger::{self, Joints};
 
 /// The level; it reads a stream in pieces, and nothing waits.
@@ -16,6 +16,8 @@ pub(super) struct Joining {
     is_in_wrap: bool,
     /// Where the stretch of the first byte dropped since the last byte of the reading begins.
     dropped_from: Option<u64>,
+    /// Where the first line end begins that was dropped in the current run of token characters.
+    wrapped_from: Option<u64>,
 }
 
 /// How the level has read a piece.
@@ -30,7 +32,11 @@ pub(super) struct Joined {
 impl Joining {
     /// A level behind this text.
     pub(super) fn behind(before: Before) -> Joining {
-        Joining { before, is_in_wrap: false, dropped_from: None }
+        Joining { before, ..Joining::default() }
+    }
+
+    pub(super) fn wrapped_from(&self) -> Option<u64> {
+        self.wrapped_from.filter(|_| self.is_in_wrap)
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -44,7 +50,7 @@ impl Joining {
             && self.is_settled()
             && trigger::first_joint(joints, bytes, 0, self.before) == bytes.len();
         if is_same {
-            self.before = self.before.then(bytes);
+            self.keep(bytes);
             return Joined { is_same, amended: None };
         }
         let mut work =
@@ -93,6 +99,7 @@ impl Joining {
             };
             if is_wrap {
                 self.is_in_wrap = true;
+                self.wrapped_from.get_or_insert_with(|| work.layers.start_of(work.below, at));
                 at = self.drop(work, at..at + 1, false);
             } else {
                 self.keep(&bytes[at..=at]);
@@ -105,6 +112,7 @@ impl Joining {
         if !bytes.is_empty() {
             self.before = self.before.then(bytes);
             (self.is_in_wrap, self.dropped_from) = (false, None);
+            self.wrapped_from = self.wrapped_from.filter(|_| bytes.iter().all(|&byte| is_token(byte)));
         }
     }
 

@@ -1,9 +1,9 @@
 //! The layers of a piece of the reading: the text, and the output of each level that changed it.
 //!
-//! A layer has its bytes, and beside them only the *events* that made them of the layer below: what
-//! an escape reads as, what is left out. All other bytes are copies. The stretch of a byte is
-//! looked up down through the layers, which is needed for the few bytes that are found or held back
-//! only. Bytes with a stretch each were several times slower.
+//! A layer has its bytes, and beside them only the *events* that made them of the layer below:
+//! escapes that are undone, bytes that are left out. All other bytes are copies. The stretch of a
+//! byte is looked up down through the layers, which is needed only for the few bytes that are found
+//! or held back. Bytes with a stretch each were several times slower.
 
 use core::ops::Range;
 
@@ -115,7 +115,7 @@ impl Layer {
         self.len += bytes.len();
     }
 
-    /// Ends the layer behind what has been written.
+    /// Ends the layer behind the bytes that have been written.
     pub(super) fn end(&mut self, written: Written) {
         self.room[written.len..written.touched].fill(0);
         self.len = written.len;
@@ -199,7 +199,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes what the bytes below up to this offset read as, up to four bytes.
+    /// Writes the reading of the bytes below up to this offset, up to four bytes.
     #[inline(always)]
     pub(super) fn escape(&mut self, outside: usize, until: usize, read: [u8; 4], len: usize) {
         let start = self.copied + outside;
@@ -265,8 +265,8 @@ impl<'a> Writer<'a> {
         self.copied
     }
 
-    /// Reads frequent escapes at some of these places, and copies the bytes before each. Returns the
-    /// number of places that are done, up to the first one that is not frequent.
+    /// Reads frequent escapes at some of these places, and copies the bytes before each. Returns
+    /// the number of places that are done, up to the first one that is not frequent.
     pub(super) fn quick_escapes(&mut self, bytes: &[u8], places: &[u32]) -> usize {
         // Locals, which stay in registers: twice as fast.
         let (mut copied, mut len, mut done) = (self.copied, self.len, 0);

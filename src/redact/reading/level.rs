@@ -29,8 +29,8 @@ pub(super) struct Undone {
     pub(super) is_same: bool,
 }
 
-/// The end of the last byte that was read: of the byte before an offset of this piece or, if that is
-/// 0, known.
+/// The end of the last byte that was read: of the byte before an offset of this piece or, if that
+/// is 0, known.
 struct End {
     known: u64,
     before: usize,

@@ -1,5 +1,5 @@
-//! The most frequent escapes, each decided by a few bytes: the same as [`rule`](super::rule), several
-//! times as fast. In the middle of a text only, since nothing here waits for an end.
+//! The most frequent escapes, each decided by a few bytes: the same as [`rule`](super::rule),
+//! several times as fast. In the middle of a text only, since nothing here waits for an end.
 
 use super::rule::{ESC, NAMED};
 

@@ -54,10 +54,16 @@ impl Reader {
         !self.layers.iter().any(Layer::is_waiting) && self.joining.is_settled()
     }
 
-    /// The position of the first waiting byte, if what it begins may begin a match.
+    /// The position of the first waiting byte, if an escape there may begin a match.
     pub(crate) fn waits_from(&self) -> Option<u64> {
         let waiting = self.layers.iter().filter_map(Layer::waits_from);
         waiting.filter(|(byte, _)| *byte != rule::ESC).map(|(_, start)| start).min()
+    }
+
+    /// If the text ends in a dropped line end: where the first of those begins that follow each
+    /// other in one run of token characters.
+    pub(crate) fn wrapped_from(&self) -> Option<u64> {
+        self.joining.wrapped_from()
     }
 
     /// Reads the next piece of the text, which begins at this position. [`settle`](Reader::settle)

@@ -6,7 +6,7 @@
 //! | `&` | `&#N;` `&#xH;` `&amp;` `&lt;` `&gt;` `&quot;` `&apos;` | the character |
 //! | `#` | `#0oo` below 040, `#177`, `#2oo`, `#3oo` (rsyslog) | the byte |
 //! | ESC | a control sequence of ECMA-48 (colours, titles, single shifts) | nothing |
-//! | `\` | a run of backslashes, and what follows it: see [`backslash`] | the character |
+//! | `\` | a run of backslashes, and the bytes behind it: see [`backslash`] | the character |
 //! | `^` `` ` `` | before punctuation or a blank (cmd.exe, PowerShell) | that character |
 //!
 //! A rule decides by the bytes from its first one on alone. Every escape has a maximum length, so
@@ -30,7 +30,11 @@ pub(crate) const GAP_MAX: u64 = 256;
 /// The longest escape, in bytes.
 pub(crate) const ESCAPE_LEN_MAX: usize = STRING_LEN_MAX;
 
-/// The byte that begins what reads as nothing.
+/// The text that is taken into account for each byte of a needle where a limit has to be set, in
+/// bytes: programs write escapes of six and something between them.
+pub(crate) const READ_PER_BYTE: usize = 8;
+
+/// The byte that begins a control sequence, which reads as nothing.
 pub(crate) const ESC: u8 = 0x1b;
 
 /// The bytes with which an escape can begin.
@@ -64,7 +68,7 @@ pub(crate) struct Escape {
 pub(crate) enum ReadsAs {
     /// This many of these bytes, at least one.
     Bytes([u8; 4], u8),
-    /// Nothing: what stands before and after it is adjacent.
+    /// Nothing: the bytes before and after it are adjacent.
     Nothing,
     /// Something that is in no needle.
     Break,
@@ -119,9 +123,10 @@ pub(super) fn may_begin(text: &[u8]) -> bool {
         b'^' | b'`' => |byte, at| at == 2 || is_mark(byte),
         _ => return true,
     };
+    // A byte that begins an escape of its own may read as any other, or as none.
     for at in 1..=2 {
         match text.get(at) {
-            Some(byte) if FIRST.contains(byte) => return true, // It may read as any byte, or as none.
+            Some(byte) if FIRST.contains(byte) => return true,
             Some(&byte) if !next(byte, at) => return false,
             Some(_) => {}
             None => return true,
@@ -222,7 +227,7 @@ fn octal_of_rsyslog(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
 
 /// A control sequence or a control string of ECMA-48, or another escape sequence of ISO 2022.
 ///
-/// What breaks off without its end reads as a break, and not as itself: then nothing from ESC on
+/// A sequence without its end reads as a break, and not as itself: then nothing from ESC on
 /// can begin a match, and a terminal need not wait for the end.
 fn sequence(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     let found = match text.at(1)? {
@@ -297,11 +302,11 @@ pub(super) const NAMED: [(u8, u8); 9] = [
     (b'E', 0x1b),
 ];
 
-/// A run of backslashes, which each level of JSON or of a shell doubles, and what follows it:
+/// A run of backslashes, which each level of JSON or of a shell doubles, and the bytes behind it:
 ///
 /// - `n t r b f v a e E 0`: the control character of that name;
-/// - `xHH`, `x{H...}`, `uHHHH`, `u{H...}`, `UHHHHHHHH`, `ooo`: the character or byte of that number;
-///   two surrogates, the second behind a run of its own, are one character;
+/// - `xHH`, `x{H...}`, `uHHHH`, `u{H...}`, `UHHHHHHHH`, `ooo`: the character or byte of that
+///   number; two surrogates, the second behind a run of its own, are one character;
 /// - any other byte: that byte.
 fn backslash(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     let run = text.bytes.iter().take(BACKSLASHES_MAX + 1).take_while(|&&byte| byte == b'\\').count();

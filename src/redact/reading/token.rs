@@ -1,7 +1,7 @@
-//! What the end of a reading says of the next byte: whether it doubles the last one, or ends a line
-//! within a long token.
+//! The effect of the end of a reading on the next byte, which may double the last one, or end a
+//! line within a long token.
 
-/// The number of token characters before a line end that read as one token with what follows it.
+/// The number of token characters before a line end that read as one token with the next line.
 /// Encoders wrap at 60 columns or more.
 pub(crate) const TOKEN_RUN_MIN: u8 = 40;
 
@@ -20,7 +20,7 @@ pub(crate) fn doubles(before: u8, byte: u8) -> bool {
     }
 }
 
-/// What the reading of the next byte depends on.
+/// The end of a reading, as far as the next byte is read by it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Before {
     /// The last byte of the reading.

@@ -81,8 +81,9 @@ pub(super) fn escapes(joints: &Joints, bytes: &[u8], masks: &mut Vec<u64>, out: 
     offsets(masks, out);
 }
 
-/// The offsets of the bits of masks. Eight at a time, without a branch for their number, which would
-/// be mispredicted once a block (Langdale and Lemire, "Parsing gigabytes of JSON per second").
+/// The offsets of the bits of masks. Eight at a time, without a branch for their number, which
+/// would be mispredicted once a block (Langdale and Lemire, "Parsing gigabytes of JSON per
+/// second").
 fn offsets(masks: &[u64], out: &mut Vec<u32>) {
     const AT_ONCE: usize = 8;
     let mut len = 0;

@@ -60,7 +60,7 @@ impl Redactor {
         let held = self.again.as_deref().map_or(&[][..], |again| &again[..]);
         Redacted::new(
             &self.segments,
-            Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts: (start, end) },
+            Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts: (start, end), wrapped: 0 },
         )
     }
 

@@ -48,11 +48,13 @@ impl Stream {
             if part.is_empty() {
                 continue;
             }
-            let (reach, end) = (self.redactor.set().reach(), self.redactor.end() + part.len() as u64);
-            let pieces: Vec<Piece<'_>> = self.redactor.push(part).pieces().collect();
+            let reach = self.redactor.set().reach();
+            let redacted = self.redactor.push(part);
+            let end = redacted.text_end();
+            let pieces: Vec<Piece<'_>> = redacted.pieces().collect();
             let len = match ends {
-                true => self.release.lines(reach, end, &self.waiting, &pieces),
-                false => self.release.rest(reach, end, &pieces, true),
+                true => self.release.lines(reach.at(end), end.at, &self.waiting, &pieces),
+                false => self.release.rest(reach, end.at, &pieces, true),
             };
             pieces.iter().for_each(|piece| self.waiting.extend_from_slice(piece.bytes()));
             out.extend(self.waiting.drain(..len));
@@ -208,7 +210,8 @@ fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
                 _ => part.to_vec(),
             };
             text.extend_from_slice(&piece);
-            if needles.iter().chain([&long_lines]).any(|needles| naive::covered(needles, &text).contains(&true)) {
+            let is_found = |needles: &Vec<&[u8]>| naive::readings::covered(needles, &text, false).contains(&true);
+            if needles.iter().chain([&long_lines]).any(is_found) {
                 break;
             }
             let out = streams.each_mut().map(|stream| (stream.push(&piece), stream.seen()));
@@ -219,10 +222,12 @@ fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
                 String::from_utf8_lossy(&text)
             );
             compared += 1;
+            // Without forms there is no second reading, and the first one has all matches of it.
             let ends = |number: usize| {
-                naive::partial_match(&needles[number], &text, &|needle| sets[number].partial_len_min(needle))
+                let len_min = |needle| sets[number].partial_len_min(needle);
+                !naive::readings::partial_matches(&needles[number], &text, &len_min).is_empty()
             };
-            if rng.below(4) == 0 && ends(0).is_none() && ends(1).is_none() {
+            if rng.below(4) == 0 && !ends(0) && !ends(1) {
                 let out = streams.each_mut().map(|stream| (stream.finish(), stream.seen()));
                 assert_eq!(out[0], out[1], "{pair:?} at the end of {:?}", String::from_utf8_lossy(&text));
                 text.clear();
@@ -405,4 +410,21 @@ fn b10_between_masks_a_line_that_waits_is_searched_again() {
         kept += usize::from(old.contains(&true));
     }
     assert!(found > 10_000 && kept > 2_000, "{found} {kept}");
+}
+
+#[test]
+fn a01_a_line_that_may_be_wrapped_waits_for_the_next_one() {
+    let secret = Secret::new("S", b"correct horse battery".to_vec());
+    let set = Arc::new(NeedleSet::builder().secret(secret).build().expect("the mask fits"));
+    let hash = "d670460b4b4aece5915caf5c68d12f560a9fe3e4";
+    let mut stream = Stream::new(&set, 1_000);
+    let mut push = |text: String| String::from_utf8(stream.push(text.as_bytes())).expect("UTF-8");
+    assert_eq!(push(format!("a line\n{hash}\n")), "a line\n");
+    assert_eq!(push(format!("{hash}\n")), "");
+    assert_eq!(push(format!("and {hash}\r\n")), format!("{hash}\n{hash}\n"));
+    assert_eq!(push("a line\n".to_owned()), format!("and {hash}\r\na line\n"));
+    assert_eq!(push(format!("{}\n", &hash[1..])), format!("{}\n", &hash[1..]));
+    // A secret that a line end cuts is masked as a whole.
+    assert_eq!(push(format!("x{hash}Y29ycmVjdCBob3Jz\n")), "");
+    assert_eq!(push("ZSBiYXR0ZXJ5 ok\n".to_owned()), format!("x{hash}[REDACTED:S] ok\n"));
 }

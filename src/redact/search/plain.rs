@@ -89,6 +89,11 @@ impl Plain {
         self.reader.waits_from().into_iter().chain(self.matched.start(set)).min().unwrap_or(end)
     }
 
+    /// See [`Search::wrapped`](super::Search::wrapped).
+    pub(crate) fn wrapped_from(&self) -> Option<u64> {
+        self.reader.wrapped_from()
+    }
+
     /// The partial match at the end of the reading so far that is long enough to be masked at the
     /// end of a text: its stretch and the needle. It includes an escape without its end.
     pub(crate) fn partial_match(&self, set: &NeedleSet, end: u64) -> Option<Occurrence> {

@@ -11,7 +11,7 @@ use crate::io::budget::{Budget, BudgetShare};
 use crate::io::{Release, StreamFormat};
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
-use crate::redact::redacted::Piece;
+use crate::redact::redacted::{Piece, Redacted, TextEnd};
 use crate::redact::redactor::{Last, Redactor, RegionCounts};
 use crate::redact::wiped;
 use crate::sidecar::config::{Format, Way};
@@ -39,37 +39,40 @@ pub(crate) struct First {
 }
 
 impl First {
-    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> (Vec<Piece<'a>>, u64) {
+    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> (Vec<Piece<'a>>, TextEnd) {
         if self.is_settled {
-            let end = redactor.end() + piece.len() as u64;
-            return (redactor.push(piece).pieces().collect(), end);
+            return output(redactor.push(piece));
         }
         wiped::append(&mut self.text, piece);
         // A whole line does not wait for more.
         if self.text.len() < self.look_at_len && !piece.ends_with(b"\n") {
-            return (Vec::new(), redactor.end());
+            return (Vec::new(), TextEnd { at: redactor.end(), wrapped: 0 });
         }
         self.look_at_len = 2 * self.text.len();
-        let (start, end) = (redactor.end(), redactor.end() + self.text.len() as u64);
-        let pieces = self.take_in(redactor, Last::No);
-        let end = if pieces.is_none() { start } else { end };
-        (pieces.unwrap_or_default(), end)
+        let start = TextEnd { at: redactor.end(), wrapped: 0 };
+        self.take_in(redactor, Last::No).map_or((Vec::new(), start), output)
     }
 
     fn finish<'a>(&'a mut self, redactor: &'a mut Redactor) -> Vec<Piece<'a>> {
         if self.is_settled {
             redactor.finish().pieces().collect()
         } else {
-            self.take_in(redactor, Last::Yes).unwrap_or_default()
+            self.take_in(redactor, Last::Yes).map(|given| given.pieces().collect()).unwrap_or_default()
         }
     }
 
     /// Returns none if the role of the text is not known yet.
-    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Option<Vec<Piece<'a>>> {
+    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Option<Redacted<'a>> {
         let given = redactor.resume(&self.text, self.before, last);
         self.is_settled = given.is_some();
-        given.map(|given| given.pieces().collect())
+        given
     }
+}
+
+/// The pieces of an output, and the end of the text that they come from.
+fn output(redacted: Redacted<'_>) -> (Vec<Piece<'_>>, TextEnd) {
+    let end = redacted.text_end();
+    (redacted.pieces().collect(), end)
 }
 
 impl Engine {
@@ -179,18 +182,16 @@ impl Engine {
 
     /// Pushes a piece of input. Returns the redacted pieces to release, none of them empty, and the
     /// end of the text that they come from: the input, or the assembled records.
-    pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Piece<'a>>, u64) {
+    pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Piece<'a>>, TextEnd) {
         match self {
-            Engine::Plain(redactor, None) => {
-                let end = redactor.end() + piece.len() as u64;
-                (redactor.push(piece).pieces().collect(), end)
-            }
+            Engine::Plain(redactor, None) => output(redactor.push(piece)),
             Engine::Plain(redactor, Some(first)) => first.push(redactor, piece),
-            Engine::Container(container) => container.push(piece),
-            Engine::Framed(framed) => {
-                let end = framed.redactor.end() + piece.len() as u64;
-                (framed.redactor.push(piece).pieces().collect(), end)
+            Engine::Container(container) => {
+                // Its records wait for wrapped lines before they come here.
+                let (pieces, at) = container.push(piece);
+                (pieces, TextEnd { at, wrapped: 0 })
             }
+            Engine::Framed(framed) => output(framed.redactor.push(piece)),
         }
     }
 

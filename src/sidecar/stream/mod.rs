@@ -353,7 +353,7 @@ impl Stream {
         self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask() || has_records);
         self.is_begun |= !pieces.is_empty();
         let out = Out { context: &self.context, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-        out.give(&pieces, part.len(), upto, reach, end).await?;
+        out.give(&pieces, part.len(), upto, reach.at(end), end.at).await?;
         drop(pieces);
         self.pushed += part.len() as u64;
         self.boundaries.pushed(part);
