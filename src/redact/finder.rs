@@ -111,8 +111,8 @@ impl Finder {
         (self.end() - self.search.held_start(&self.set)) as usize
     }
 
-    /// The end of the last line so far, where the text ends in a line end: before the first of those
-    /// that read as nothing, if it ends in one.
+    /// The end of the last line so far, where the text ends in a line end: before the first of
+    /// those that read as nothing, if it ends in one.
     #[allow(dead_code, reason = "only records ask, which a library may be without")]
     pub(crate) fn line_end(&self) -> u64 {
         self.end() - self.search.wrapped()

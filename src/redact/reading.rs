@@ -1,4 +1,4 @@
-//! The plain reading: what stays of a text when escapes are undone.
+//! The plain reading: a text with its escapes undone.
 //!
 //! A value that a program has written in another spelling stands in no raw text. Its spellings are
 //! too many to list: programs escape different characters, mix styles, and write each other's
@@ -53,7 +53,7 @@ impl Beginning {
     }
 }
 
-/// The plain reading of the beginning of a text, up to what breaks a match; `None` if it does not
+/// The plain reading of the beginning of a text, up to a break of matches; `None` if it does not
 /// differ. `is_last`: the text ends here.
 pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<Beginning> {
     read(joints, text, is_last, |piece| {

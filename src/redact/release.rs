@@ -13,8 +13,8 @@
 //!   or more, too many to guess at once. For any other line, as many bytes wait after every newline
 //!   as could belong to such lines: [`Reach::lag`].
 //! - A line end behind [many token characters](super::reading::token::TOKEN_RUN_MIN) may be one of
-//!   wrapped base64, within which a needle goes on. It ends no line, for any set: the line waits for
-//!   the next one.
+//!   wrapped base64, within which a needle goes on. It ends no line, for any set: the line waits
+//!   for the next one.
 //! - A line that is too long to wait, or has no room beside those of other streams, goes out except
 //!   for its end: one byte less than the longest needle and, where escapes are undone, [eight
 //!   times](super::reading::rule::READ_PER_BYTE) that and more. Everything before that end is

@@ -32,7 +32,7 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
         });
     }
     // A quote at the beginning doubles one that a program puts before the value; a mark at the end
-    // escapes what follows the value.
+    // escapes the byte behind the value.
     let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
     let from = value.iter().take_while(|byte| is_quote(byte)).count();
     let marks = value.iter().rev().take_while(|byte| matches!(byte, b'^' | b'`' | b'\\' | b'%' | b'&' | b'#')).count();
@@ -45,7 +45,7 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
     behind_marks(writer);
 }
 
-/// Emits what remains of a value behind a mark that reads as one escape with its first characters:
+/// Emits the rest of a value behind a mark that reads as one escape with its first characters:
 /// in JSON, `DOMAIN\nab"c` is `DOMAIN\\nab\"c`, which reads as a newline and `ab"c`.
 ///
 /// A value that programs always write as it is needs no reading.

@@ -27,18 +27,25 @@ pub(super) fn is_in(table: &Lookup, byte: u8) -> bool {
     table[usize::from(byte & 15)] == byte
 }
 
+/// The sets of bytes that triggers are made of.
+#[derive(Clone)]
+pub(super) struct Lookups {
+    /// The bytes with which an escape can begin.
+    pub(super) escapes: Lookup,
+    pub(super) line_ends: Lookup,
+    /// The characters that are read as one if they are doubled.
+    pub(super) doubled: Lookup,
+}
+
 /// The byte below all token characters.
 pub(super) const BELOW_TOKENS: u8 = b'*';
 
 /// The bytes of a block in each class, one bit each.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Block {
-    /// The bytes with which an escape can begin, and line ends.
-    pub(super) marks: u64,
-    /// The characters that are read as one if they are doubled.
+    pub(super) escapes: u64,
+    pub(super) line_ends: u64,
     pub(super) doubled: u64,
-    /// Control characters up to CR. Of the marks, the line ends are.
-    pub(super) low: u64,
     /// ASCII from `+` on: all token characters, and more.
     pub(super) high: u64,
 }
@@ -56,36 +63,23 @@ pub(super) struct Earlier {
 const WINDOW: u64 = !(u64::MAX >> super::token::TOKEN_RUN_MIN);
 
 impl Block {
-    /// The bytes that may begin an escape.
-    #[inline(always)]
-    pub(super) fn escapes(self) -> u64 {
-        self.marks & !self.low
+    pub(super) fn of_next(self) -> Earlier {
+        Earlier { blanks: !self.high, doubled: self.doubled >> 63 }
     }
 
     /// The bytes that may be triggers, and the state before the next block.
-    ///
-    /// Without a branch for the line end that every second block of a log has: half of these were
-    /// mispredicted. Positions by `lzcnt` took longer than the two shifts, since LLVM made them
-    /// `bsr`.
     #[inline(always)]
     pub(super) fn candidates(self, earlier: Earlier, wants: Wanted) -> (u64, Earlier) {
         let doubled = self.doubled & (self.doubled << 1 | earlier.doubled);
         // Of CR and LF, and of empty lines, the first line end decides.
-        let line_ends = self.marks & self.low;
-        let line_ends = line_ends & !(line_ends << 1);
-        let (blanks, first) = (!self.high, line_ends.trailing_zeros() & 63);
-        let window = (blanks << 1 << (63 - first) | earlier.blanks >> first) & WINDOW;
-        let others = line_ends & line_ends.wrapping_sub(1);
-        let wraps = line_ends & (!any(window) | any(others));
-        let candidates = self.escapes() & wants.escapes | wraps & wants.wraps | doubled & wants.doubled;
-        (candidates, Earlier { blanks, doubled: self.doubled >> 63 })
+        let line_ends = self.line_ends & !(self.line_ends << 1);
+        let first = line_ends.trailing_zeros() & 63;
+        let window = (!self.high << 1 << (63 - first) | earlier.blanks >> first) & WINDOW;
+        let is_wrap = window == 0 || line_ends & line_ends.wrapping_sub(1) != 0;
+        let wraps = if is_wrap { line_ends } else { 0 };
+        let candidates = self.escapes & wants.escapes | wraps & wants.wraps | doubled & wants.doubled;
+        (candidates, self.of_next())
     }
-}
-
-/// All bits if any of these is set, else none.
-#[inline(always)]
-fn any(bits: u64) -> u64 {
-    ((bits | bits.wrapping_neg()) as i64 >> 63) as u64
 }
 
 /// Which candidates are wanted: all bits or none.
@@ -97,12 +91,12 @@ pub(super) struct Wanted {
 }
 
 /// The classes of a block, byte by byte.
-pub(super) fn classify(marks: &Lookup, doubled: &Lookup, bytes: &[u8; BLOCK_LEN]) -> Block {
+pub(super) fn classify(lookups: &Lookups, bytes: &[u8; BLOCK_LEN]) -> Block {
     let mut block = Block::default();
     for (bit, &byte) in bytes.iter().enumerate() {
-        block.marks |= u64::from(is_in(marks, byte)) << bit;
-        block.doubled |= u64::from(is_in(doubled, byte)) << bit;
-        block.low |= u64::from(byte <= b'\r') << bit;
+        block.escapes |= u64::from(is_in(&lookups.escapes, byte)) << bit;
+        block.line_ends |= u64::from(is_in(&lookups.line_ends, byte)) << bit;
+        block.doubled |= u64::from(is_in(&lookups.doubled, byte)) << bit;
         block.high |= u64::from((BELOW_TOKENS + 1..0x80).contains(&byte)) << bit;
     }
     block

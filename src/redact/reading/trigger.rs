@@ -4,14 +4,12 @@
 //! AVX2, elsewhere byte by byte. A candidate is then checked by itself.
 
 use super::super::isa::Isa;
-use super::block::{BLOCK_LEN, Earlier, Lookup, Wanted, classify, is_in, lookup};
+use super::block::{BLOCK_LEN, Earlier, Lookups, Wanted, classify, is_in, lookup};
 use super::rule::{self, Escape, FIRST, ReadsAs, Rest, may_begin};
 use super::token::{Before, TOKEN_RUN_MIN, doubles};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
-/// The bytes with which an escape can begin, and those that end a line.
-static MARKS: Lookup = lookup(b"%&#\x1b\\^`\r\n");
 /// The characters that are read as one if they are doubled.
 const DOUBLED: &[u8; 6] = b"\"'$%{}";
 
@@ -21,7 +19,7 @@ const DOUBLED: &[u8; 6] = b"\"'$%{}";
 /// of it ends each match as well as two.
 #[derive(Clone)]
 pub(crate) struct Joints {
-    doubled: Lookup,
+    lookups: Lookups,
     /// Whether any doubled character matters.
     has_doubled: bool,
     isa: Option<Isa>,
@@ -43,13 +41,16 @@ impl Joints {
 
     fn with(is_used: impl Fn(u8) -> bool, isa: Option<Isa>) -> Joints {
         let used: Vec<u8> = DOUBLED.iter().copied().filter(|&byte| is_used(byte)).collect();
-        Joints { doubled: lookup(&used), has_doubled: !used.is_empty(), isa }
+        {
+            let lookups = Lookups { escapes: lookup(FIRST), line_ends: lookup(b"\r\n"), doubled: lookup(&used) };
+            Joints { lookups, has_doubled: !used.is_empty(), isa }
+        }
     }
 
     /// Whether the second byte only doubles the first.
     #[inline]
     pub(crate) fn joins(&self, before: u8, byte: u8) -> bool {
-        is_in(&self.doubled, byte) && doubles(before, byte)
+        is_in(&self.lookups.doubled, byte) && doubles(before, byte)
     }
 }
 
@@ -67,16 +68,16 @@ pub(super) fn escapes(joints: &Joints, bytes: &[u8], masks: &mut Vec<u64>, out: 
     match joints.isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has these instructions, or the variant would be another.
-        Some(Isa::Avx512) => unsafe { x86::escapes_avx512(&MARKS, blocks, masks) },
+        Some(Isa::Avx512) => unsafe { x86::escapes_avx512(&joints.lookups.escapes, blocks, masks) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Some(Isa::Avx2) => unsafe { x86::escapes_avx2(&MARKS, blocks, masks) },
-        _ => masks.extend(blocks.as_chunks().0.iter().map(|block| classify(&MARKS, &joints.doubled, block).escapes())),
+        Some(Isa::Avx2) => unsafe { x86::escapes_avx2(&joints.lookups.escapes, blocks, masks) },
+        _ => masks.extend(blocks.as_chunks().0.iter().map(|block| classify(&joints.lookups, block).escapes)),
     }
     if !rest.is_empty() {
         let mut padded = [0; BLOCK_LEN];
         padded[..rest.len()].copy_from_slice(rest);
-        masks.push(classify(&MARKS, &joints.doubled, &padded).escapes());
+        masks.push(classify(&joints.lookups, &padded).escapes);
     }
     offsets(masks, out);
 }
@@ -189,7 +190,7 @@ impl Triggers<'_> {
 
     /// The reading before the first byte.
     fn earlier(&self) -> Earlier {
-        let doubled = self.before.byte.is_some_and(|byte| is_in(&self.joints.doubled, byte));
+        let doubled = self.before.byte.is_some_and(|byte| is_in(&self.joints.lookups.doubled, byte));
         Earlier { blanks: u64::MAX >> self.before.run, doubled: doubled.into() }
     }
 
@@ -203,18 +204,18 @@ impl Triggers<'_> {
             wraps: all(self.kinds.joints),
             doubled: all(self.kinds.joints && self.joints.has_doubled),
         };
-        let tables = (&MARKS, &self.joints.doubled);
+        let lookups = &self.joints.lookups;
         let found = match self.joints.isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the machine has these instructions, or the variant would be another.
-            Some(Isa::Avx512) => unsafe { x86::skip_avx512(tables, self.text, at, earlier, wants) },
+            Some(Isa::Avx512) => unsafe { x86::skip_avx512(lookups, self.text, at, earlier, wants) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Some(Isa::Avx2) => unsafe { x86::skip_avx2(tables, self.text, at, earlier, wants) },
+            Some(Isa::Avx2) => unsafe { x86::skip_avx2(lookups, self.text, at, earlier, wants) },
             _ => {
                 let mut found = None;
                 while let Some(bytes) = self.text[*at..].first_chunk() {
-                    let block = classify(tables.0, tables.1, bytes);
+                    let block = classify(lookups, bytes);
                     let (candidates, next) = block.candidates(*earlier, wants);
                     if candidates != 0 {
                         found = Some((candidates, next));
@@ -225,18 +226,12 @@ impl Triggers<'_> {
                 found
             }
         };
-        found.or_else(|| self.last_block(*at, *earlier, wants, tables))
+        found.or_else(|| self.last_block(*at, *earlier, wants))
     }
 
     /// The candidates of the last block, which the end of the text cuts short.
-    fn last_block(
-        &self,
-        at: usize,
-        earlier: Earlier,
-        wants: Wanted,
-        tables: (&Lookup, &Lookup),
-    ) -> Option<(u64, Earlier)> {
-        let rest = &self.text[at..];
+    fn last_block(&self, at: usize, earlier: Earlier, wants: Wanted) -> Option<(u64, Earlier)> {
+        let (rest, lookups) = (&self.text[at..], &self.joints.lookups);
         let mut padded = [0; BLOCK_LEN];
         padded[..rest.len()].copy_from_slice(rest);
         #[allow(unused_mut, reason = "on other machines the block is classified here")]
@@ -244,11 +239,11 @@ impl Triggers<'_> {
         let found = match self.joints.isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the machine has these instructions, or the variant would be another.
-            Some(Isa::Avx512) => unsafe { x86::skip_avx512(tables, &padded, &mut place, &mut before, wants) },
+            Some(Isa::Avx512) => unsafe { x86::skip_avx512(lookups, &padded, &mut place, &mut before, wants) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Some(Isa::Avx2) => unsafe { x86::skip_avx2(tables, &padded, &mut place, &mut before, wants) },
-            _ => Some(classify(tables.0, tables.1, &padded).candidates(before, wants)),
+            Some(Isa::Avx2) => unsafe { x86::skip_avx2(lookups, &padded, &mut place, &mut before, wants) },
+            _ => Some(classify(lookups, &padded).candidates(before, wants)),
         };
         found.filter(|(candidates, _)| *candidates != 0)
     }
@@ -258,7 +253,7 @@ impl Triggers<'_> {
     fn is_trigger(&self, at: usize) -> bool {
         let byte = self.text[at];
         let is_line_end = matches!(byte, b'\r' | b'\n');
-        if self.kinds.escapes && !is_line_end && is_in(&MARKS, byte) && may_begin(&self.text[at..]) {
+        if self.kinds.escapes && is_in(&self.joints.lookups.escapes, byte) && may_begin(&self.text[at..]) {
             return true;
         }
         if !self.kinds.joints {

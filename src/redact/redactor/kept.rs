@@ -25,7 +25,7 @@ pub(super) struct HeldCopy {
 }
 
 impl Kept {
-    /// Drops what the last call has returned. Moves bytes only if as many were dropped, so that
+    /// Drops the bytes that the last call has returned. Moves bytes only if as many were dropped, so that
     /// many short pieces cost no more than a long one.
     fn settle(&mut self) {
         self.from = self.next;
@@ -72,7 +72,7 @@ impl Redactor {
         }
     }
 
-    /// Keeps what is held back after the search of `input`, which begins at `start`, unless the
+    /// Keeps the bytes held back after the search of `input`, which begins at `start`, unless the
     /// needle is a copy of it.
     pub(super) fn keep(&mut self, copy: HeldCopy, input: &[u8], start: u64) {
         if !self.search.is_reading() {
