@@ -11,7 +11,7 @@ use super::text::write_mask;
 use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::{Last, RegionCounts, rest};
-use crate::redact::region::Region;
+use crate::redact::region::{Region, Spelling};
 use crate::redact::release::split_lines;
 use crate::redact::wiped::append;
 
@@ -55,12 +55,14 @@ struct LineEnd {
 struct Found {
     range: Range<u64>,
     needle: usize,
+    spelling: Spelling,
     set: Arc<NeedleSet>,
 }
 
 impl Found {
     fn new(region: &Region, set: &Arc<NeedleSet>) -> Found {
-        Found { range: region.range(), needle: region.needle(), set: Arc::clone(set) }
+        let (needle, spelling) = region.named();
+        Found { range: region.range(), needle, spelling, set: Arc::clone(set) }
     }
 }
 
@@ -132,7 +134,8 @@ impl OutputStream {
         let Some(rest) = rest(self.finder.set(), &first.text, first.before, last) else { return };
         self.first = None;
         if let Some((len, needle)) = rest {
-            let found = Found { range: 0..len as u64, needle, set: Arc::clone(self.finder.set()) };
+            let set = Arc::clone(self.finder.set());
+            let found = Found { range: 0..len as u64, needle, spelling: Spelling::Own, set };
             self.fresh.push(found.range.clone());
             self.found.push(found);
         }
@@ -209,7 +212,7 @@ impl OutputStream {
         // Nor may the name reveal a partial match, with line release.
         let partial = self.finder.open(true).pop().filter(|_| self.lines.is_none());
         let needle = partial.filter(|partial| partial.range().end == self.end()).map_or(0, |partial| partial.needle());
-        self.found.push(Found { range, needle, set: Arc::clone(self.set()) });
+        self.found.push(Found { range, needle, spelling: Spelling::Own, set: Arc::clone(self.set()) });
         self.masked_until = until;
     }
 
@@ -292,14 +295,14 @@ impl RecordMasks<'_> {
 
     /// Writes the mask for some bytes of a region.
     fn mask(&mut self, format: RecordFormat, number: usize, covered: Range<u64>, out: &mut Vec<u8>) {
-        let Found { range, needle, set } = &self.regions[number];
+        let Found { range, needle, spelling, set } = &self.regions[number];
         let mut mask = Vec::new();
         for at in covered {
             let is_first = at == range.start;
             set.write_mask(*needle, is_first, &mut mask);
             if is_first {
                 let (name, form) = set.name_and_form(*needle);
-                *self.counts.entry((name.to_owned(), form)).or_default() += 1;
+                *self.counts.entry((name.to_owned(), spelling.form(form))).or_default() += 1;
             }
         }
         write_mask(format, &mask, out);

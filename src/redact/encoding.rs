@@ -54,8 +54,12 @@ pub enum Form {
     Decimal,
     /// UTF-16, in either byte order.
     Utf16,
-    /// Any spelling with escapes, which the plain reading undoes.
+    /// Any form with escapes, which the plain reading undoes.
     Escaped,
+    /// Any form with colour codes or other control sequences in it.
+    Colour,
+    /// Any form with line ends in it, as wrapped base64 has.
+    Wrapped,
     /// Lines that end in CRLF where the value has LF, or the reverse.
     Crlf,
     /// Lines joined by a blank, by nothing, or by a written `\n`.
@@ -92,6 +96,8 @@ impl Form {
             Form::Decimal => "decimal",
             Form::Utf16 => "utf-16",
             Form::Escaped => "escaped",
+            Form::Colour => "colour",
+            Form::Wrapped => "wrapped",
             Form::Crlf => "crlf",
             Form::JoinedLines => "joined-lines",
             Form::Line => "line",

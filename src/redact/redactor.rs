@@ -17,7 +17,7 @@ use super::node_map::NodeMap;
 use super::overlay::Overlay;
 use super::reading::rule::{self, ReadsAs, Rest};
 use super::redacted::{Redacted, Segment, Texts};
-use super::region::{self, Occurrence, Region};
+use super::region::{self, Occurrence, Region, Spelling};
 use super::resume::{self, Beginning, Context};
 use super::scan::{Found, PIECE_LEN_MAX};
 use super::search::Search;
@@ -73,7 +73,7 @@ pub struct Redactor {
     /// Regions that are still open, or not yet returned as a whole; in order, none touching the
     /// next.
     regions: Vec<Region<Note>>,
-    /// The number of regions that each needle named, if any. An array over all needles came to 136
+    /// The number of regions that each needle named in each spelling, if any. An array over all needles came to 136
     /// KiB a stream with 1,000 secrets.
     counts: NodeMap<u64>,
     /// The counts of earlier sets.
@@ -339,7 +339,9 @@ impl Redactor {
     pub fn counts(&self) -> BTreeMap<(String, Form), u64> {
         let mut counts = self.old_counts.clone();
         for (needle, count) in self.counts.iter() {
-            *counts.entry(owned(self.set.name_and_form(needle as usize))).or_default() += count;
+            let (name, form) = self.set.name_and_form((needle / SPELLINGS) as usize);
+            let form = SPELLING[(needle % SPELLINGS) as usize].form(form);
+            *counts.entry((name.to_owned(), form)).or_default() += count;
         }
         counts
     }
@@ -371,10 +373,12 @@ impl Redactor {
             let overlay = self.widths.as_ref().and_then(|widths| widths.at(region.range.start));
             push_mask(&mut self.segments, region, covered, &self.set, overlay);
             if !std::mem::replace(&mut region.more.begun, true) {
+                let (needle, spelling) = region.named();
                 match &region.more.old_set {
-                    None => *self.counts.entry(u64::from(region.needle)) += 1,
+                    None => *self.counts.entry(needle as u64 * SPELLINGS + spelling as u64) += 1,
                     Some(set) => {
-                        *self.old_counts.entry(owned(set.name_and_form(region.needle as usize))).or_default() += 1
+                        let (name, form) = set.name_and_form(needle);
+                        *self.old_counts.entry((name.to_owned(), spelling.form(form))).or_default() += 1
                     }
                 }
             }
@@ -468,6 +472,6 @@ fn sequence_len(bytes: &[u8]) -> Option<usize> {
     (escape.reads_as == ReadsAs::Nothing).then_some(escape.len)
 }
 
-fn owned((name, form): (&str, Form)) -> (String, Form) {
-    (name.to_owned(), form)
-}
+/// The spellings, and their number.
+const SPELLING: [Spelling; 4] = [Spelling::Own, Spelling::Wrapped, Spelling::Colour, Spelling::Escaped];
+const SPELLINGS: u64 = SPELLING.len() as u64;

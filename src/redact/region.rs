@@ -2,7 +2,34 @@
 
 use std::ops::Range;
 
+use super::encoding::Form;
 use super::needle::NeedleSet;
+
+/// The spelling in which a needle was found. The plain reading undoes all but the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Spelling {
+    /// As it is.
+    #[default]
+    Own,
+    /// With line ends within it.
+    Wrapped,
+    /// With colour codes within it or the like.
+    Colour,
+    /// With escapes.
+    Escaped,
+}
+
+impl Spelling {
+    /// The form of a needle of this form in this spelling.
+    pub(crate) fn form(self, of_needle: Form) -> Form {
+        match self {
+            Spelling::Own => of_needle,
+            Spelling::Wrapped => Form::Wrapped,
+            Spelling::Colour => Form::Colour,
+            Spelling::Escaped => Form::Escaped,
+        }
+    }
+}
 
 /// An occurrence of a needle in the plain reading.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +38,7 @@ pub(crate) struct Occurrence {
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) needle: u32,
+    pub(crate) spelling: Spelling,
 }
 
 /// A maximal run of bytes covered by occurrences of needles, counted from the start of the text.
@@ -23,6 +51,8 @@ pub struct Region<More = ()> {
     pub(super) needle: u32,
     /// That needle's length, or 0 for a partial match, which any whole needle outranks.
     needle_len: u32,
+    /// The spelling of that needle there.
+    spelling: Spelling,
     pub(super) more: More,
 }
 
@@ -30,19 +60,25 @@ impl<More: Default> Region<More> {
     /// The region of one occurrence, by its end.
     pub(crate) fn found(set: &NeedleSet, end: u64, needle: u32) -> Region<More> {
         let len = set.needle(needle as usize).len();
-        Region { range: end - len as u64..end, needle, needle_len: len as u32, more: More::default() }
+        Region {
+            range: end - len as u64..end,
+            needle,
+            needle_len: len as u32,
+            spelling: Spelling::Own,
+            more: More::default(),
+        }
     }
 
     /// The region of an occurrence in the plain reading.
     pub(super) fn read(set: &NeedleSet, occurrence: &Occurrence) -> Region<More> {
-        let Occurrence { start, end, needle } = *occurrence;
+        let Occurrence { start, end, needle, spelling } = *occurrence;
         let needle_len = set.needle(needle as usize).len() as u32;
-        Region { range: start..end, needle, needle_len, more: More::default() }
+        Region { range: start..end, needle, needle_len, spelling, more: More::default() }
     }
 
     /// The region of a partial match at the end of a text.
     pub(super) fn partial(range: Range<u64>, needle: usize) -> Region<More> {
-        Region { range, needle: needle as u32, needle_len: 0, more: More::default() }
+        Region { range, needle: needle as u32, needle_len: 0, spelling: Spelling::Own, more: More::default() }
     }
 }
 
@@ -57,6 +93,12 @@ impl Region {
         self.needle as usize
     }
 
+    /// The form in which its secret was found: that of the needle, or the spelling of the needle in
+    /// the text.
+    pub fn form(&self, set: &NeedleSet) -> Form {
+        self.spelling.form(set.name_and_form(self.needle()).1)
+    }
+
     /// Whether it is only a partial match, at the end of a text.
     pub fn is_partial(&self) -> bool {
         self.needle_len == 0
@@ -64,9 +106,15 @@ impl Region {
 }
 
 impl<More> Region<More> {
+    /// The needle that names it, and its spelling there.
+    pub(crate) fn named(&self) -> (usize, Spelling) {
+        (self.needle as usize, self.spelling)
+    }
+
     /// Whether this region gives its name and mask to a union with the other.
     fn names(&self, other: &Region<More>) -> bool {
-        let rank = |region: &Region<More>| (region.range.start, u32::MAX - region.needle_len, region.needle);
+        let rank =
+            |region: &Region<More>| (region.range.start, u32::MAX - region.needle_len, region.needle, region.spelling);
         rank(self) <= rank(other)
     }
 }

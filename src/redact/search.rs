@@ -5,7 +5,7 @@ use super::automaton::{ROOT, State};
 use super::needle::NeedleSet;
 use super::reading::token::{Before, TOKEN_RUN_MIN};
 use super::reading::trigger;
-use super::region::Occurrence;
+use super::region::{Occurrence, Spelling};
 use super::scan::{Found, PIECE_LEN_MAX};
 
 mod plain;
@@ -149,7 +149,8 @@ impl Search {
             partial.extend(plain.partial_match(set, end));
         }
         if let Some((needle, len)) = set.partial_match(self.state) {
-            partial.push(Occurrence { start: end - len as u64, end, needle: needle as u32 });
+            let (start, needle) = (end - len as u64, needle as u32);
+            partial.push(Occurrence { start, end, needle, spelling: Spelling::Own });
         }
         *self = Search::at(end);
     }

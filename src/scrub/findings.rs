@@ -52,12 +52,17 @@ impl Findings {
     }
 
     pub(super) fn note(&mut self, set: &NeedleSet, region: &Region) {
-        self.note_at(set, region.needle(), region.range().start);
+        let (name, _) = set.name_and_form(region.needle());
+        self.note_as(name, region.form(set), region.range().start);
     }
 
     /// Records a region by the needle that names it and its offset.
     pub(super) fn note_at(&mut self, set: &NeedleSet, needle: usize, offset: u64) {
         let (name, form) = set.name_and_form(needle);
+        self.note_as(name, form, offset);
+    }
+
+    fn note_as(&mut self, name: &str, form: Form, offset: u64) {
         let places = self.places.entry((name.to_owned(), form)).or_default();
         places.count += 1;
         if places.offsets.len() < OFFSETS_MAX {

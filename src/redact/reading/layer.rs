@@ -9,7 +9,9 @@ use core::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::super::region::Spelling;
 use super::quick;
+use super::rule::ESC;
 
 /// The stretches of some consecutive bytes.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +23,16 @@ pub(crate) struct Run {
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) is_plain: bool,
+    /// The spelling that the bytes left out right before it make.
+    pub(crate) behind: Spelling,
 }
 
 impl Run {
+    /// Bytes from this offset on that stand for themselves, the first at this position of the text.
+    pub(crate) fn plain(at: u64, start: u64) -> Run {
+        Run { at, start, end: start + 1, is_plain: true, behind: Spelling::Own }
+    }
+
     /// Where the stretch of the byte at this offset begins.
     pub(crate) fn start_of(&self, at: u64) -> u64 {
         self.start + if self.is_plain { at - self.at } else { 0 }
@@ -354,27 +363,35 @@ impl<'a> Layers<'a> {
                 return of_run(&this.head[run_of(&this.head, at as u64)], at as u64);
             }
             if layer == 0 {
-                let start = self.start + (at - this.head_len) as u64;
-                return of_run(&Run { at: 0, start, end: start + 1, is_plain: true }, 0);
+                return of_run(&Run::plain(0, self.start + (at - this.head_len) as u64), 0);
             }
             (at, layer) = (edge(source_of(&this.events, this.head_len, at).0), this.below);
         }
     }
 
-    /// Adds the stretches of some bytes to `runs`, as those of the bytes from `at` on.
-    pub(super) fn append_runs(self, layer: usize, range: Range<usize>, mut at: u64, runs: &mut Vec<Run>) {
+    /// Adds the stretches of some bytes to `runs`, as those of the bytes from `at` on. `behind` is
+    /// the spelling that the bytes left out before them make.
+    pub(super) fn append_runs(
+        self,
+        layer: usize,
+        range: Range<usize>,
+        mut at: u64,
+        behind: Spelling,
+        runs: &mut Vec<Run>,
+    ) {
         let this = &self.layers[layer];
+        let mut behind = behind;
         let mut from = range.start;
         while from < range.end {
             let len = if from < this.head_len {
                 let number = run_of(&this.head, from as u64);
                 let run = this.head[number];
                 let end = this.head.get(number + 1).map_or(this.head_len, |next| next.at as usize);
-                push_run(runs, Run { at, start: run.start_of(from as u64), ..run });
+                let behind = behind.max(if from as u64 == run.at { run.behind } else { Spelling::Own });
+                push_run(runs, Run { at, start: run.start_of(from as u64), behind, ..run });
                 range.end.min(end) - from
             } else if layer == 0 {
-                let start = self.start + (from - this.head_len) as u64;
-                push_run(runs, Run { at, start, end: start + 1, is_plain: true });
+                push_run(runs, Run { behind, ..Run::plain(at, self.start + (from - this.head_len) as u64) });
                 range.end - from
             } else {
                 let (source, is_copy) = source_of(&this.events, this.head_len, from);
@@ -387,15 +404,46 @@ impl<'a> Layers<'a> {
                     range.end.min((event.at + event.len) as usize)
                 };
                 if is_copy {
-                    self.append_runs(this.below, source.start..source.start + (end - from), at, runs);
+                    let left_out = event.map(|event| this.events[event]).filter(|event| event.at as usize == from);
+                    let behind = behind.max(left_out.map_or(Spelling::Own, |event| self.left_out(layer, &event)));
+                    self.append_runs(this.below, source.start..source.start + (end - from), at, behind, runs);
                 } else {
                     let start = self.start_of(this.below, source.start);
                     let end = self.end_of(this.below, source.end - 1);
-                    push_run(runs, Run { at, start, end, is_plain: false });
+                    push_run(runs, Run { end, is_plain: false, ..Run::plain(at, start) });
                 }
                 end - from
             };
-            (from, at) = (from + len, at + len as u64);
+            (from, at, behind) = (from + len, at + len as u64, Spelling::Own);
+        }
+    }
+
+    /// The spelling that bytes make which were left out.
+    fn left_out(self, layer: usize, event: &Event) -> Spelling {
+        let (below, first) = (self.layers[layer].below, event.start as usize);
+        match self.bytes(below).get(first) {
+            _ if !self.is_of_text(below, first) => Spelling::Escaped,
+            Some(&ESC) => Spelling::Colour,
+            Some(b'\r' | b'\n') => Spelling::Wrapped,
+            _ => Spelling::Escaped,
+        }
+    }
+
+    /// Whether the byte at this offset stands so in the text.
+    fn is_of_text(self, mut layer: usize, mut at: usize) -> bool {
+        loop {
+            let this = &self.layers[layer];
+            if at < this.head_len {
+                return this.head[run_of(&this.head, at as u64)].is_plain;
+            }
+            if layer == 0 {
+                return true;
+            }
+            let (source, is_copy) = source_of(&this.events, this.head_len, at);
+            if !is_copy {
+                return false;
+            }
+            (at, layer) = (source.start, this.below);
         }
     }
 
@@ -427,7 +475,7 @@ impl Waiting {
     pub(super) fn of(layers: Layers<'_>, layer: usize, from: usize) -> Waiting {
         let bytes = layers.bytes(layer);
         let mut waiting = Waiting { bytes: Zeroizing::new(bytes[from..].to_vec()), runs: Vec::new() };
-        layers.append_runs(layer, from..bytes.len(), 0, &mut waiting.runs);
+        layers.append_runs(layer, from..bytes.len(), 0, Spelling::Own, &mut waiting.runs);
         waiting
     }
 

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::super::region::Spelling;
 use super::join::Joining;
 use super::layer::{Layer, Layers, Run, Waiting};
 use super::level::{Level, Scratch};
@@ -118,17 +119,9 @@ impl Piece<'_> {
         self.layers.breaks(self.top)
     }
 
-    pub(crate) fn start_of(&self, at: usize) -> u64 {
-        self.layers.start_of(self.top, at)
-    }
-
-    pub(crate) fn end_of(&self, at: usize) -> u64 {
-        self.layers.end_of(self.top, at)
-    }
-
     /// Adds the stretches of some bytes to `runs`, as those of the bytes from `at` on.
     pub(crate) fn append_runs(&self, range: Range<usize>, at: u64, runs: &mut Vec<Run>) {
-        self.layers.append_runs(self.top, range, at, runs);
+        self.layers.append_runs(self.top, range, at, Spelling::Own, runs);
     }
 
     /// The end of the last difference from the text, if there is one. Everything behind it is the

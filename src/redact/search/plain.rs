@@ -5,7 +5,7 @@ use super::super::needle::NeedleSet;
 use super::super::reading::reader::{Piece, Reader};
 use super::super::reading::token::{Before, TOKEN_RUN_MIN};
 use super::super::reading::{Run, run_of};
-use super::super::region::Occurrence;
+use super::super::region::{Occurrence, Spelling};
 use super::super::scan::{Found, PIECE_LEN_MAX};
 
 /// The plain reading from one position of a text on, with the search in it.
@@ -99,7 +99,8 @@ impl Plain {
     pub(crate) fn partial_match(&self, set: &NeedleSet, end: u64) -> Option<Occurrence> {
         let (needle, len) = set.partial_match(self.matched.state)?;
         let end = if self.reader.waits_from().is_some() { end } else { self.matched.end() };
-        Some(Occurrence { start: self.matched.start_of_last(len), end, needle: needle as u32 })
+        let (start, spelling) = (self.matched.start_of_last(len), self.matched.spelling_of_last(len));
+        Some(Occurrence { start, end, needle: needle as u32, spelling })
     }
 
     /// Frees the memory that only the next piece needs again.
@@ -114,14 +115,14 @@ impl Matched {
     fn restart(&mut self, set: &NeedleSet, start: u64, state: State) {
         let len = set.scanner().held_len(state) as u64;
         self.runs.clear();
-        self.runs.extend((len > 0).then_some(Run { at: 0, start: start - len, end: start - len + 1, is_plain: true }));
+        self.runs.extend((len > 0).then_some(Run::plain(0, start - len)));
         (self.state, self.len) = (state, len);
     }
 
     fn search(&mut self, set: &NeedleSet, piece: &Piece<'_>, occurrences: &mut Vec<Occurrence>) {
         if let (Some(start), Some(run)) = (piece.amended, self.runs.last_mut()) {
             let at = self.len - 1;
-            let amended = Run { at, start, end: run.end_of(at), is_plain: false };
+            let amended = Run { start, end: run.end_of(at), is_plain: false, ..Run::plain(at, start) };
             if run.at == at { *run = amended } else { self.runs.push(amended) }
         }
         let (bytes, breaks) = (piece.bytes(), piece.breaks());
@@ -132,11 +133,15 @@ impl Matched {
                 for (end, needle) in self.found.drain(..) {
                     let end = self.len + u64::from(end);
                     let first = end - set.needle(needle as usize).len() as u64;
-                    let start = match first.checked_sub(base) {
-                        Some(first) => piece.start_of(first as usize),
-                        None => self.runs[run_of(&self.runs, first)].start_of(first),
+                    let mut runs = match first < base {
+                        true => self.runs[run_of(&self.runs, first)..].to_vec(),
+                        false => Vec::new(),
                     };
-                    occurrences.push(Occurrence { start, end: piece.end_of((end - 1 - base) as usize), needle });
+                    let from = first.max(base);
+                    piece.append_runs((from - base) as usize..(end - base) as usize, from, &mut runs);
+                    let (start, spelling) = (runs[0].start_of(first), spelling(&runs));
+                    let end = runs[runs.len() - 1].end_of(end - 1);
+                    occurrences.push(Occurrence { start, end, needle, spelling });
                 }
                 self.len += part.len() as u64;
             }
@@ -171,9 +176,24 @@ impl Matched {
         self.runs[run_of(&self.runs, at)].start_of(at)
     }
 
+    /// The spelling of the last `len` bytes of the reading.
+    fn spelling_of_last(&self, len: usize) -> Spelling {
+        spelling(&self.runs[run_of(&self.runs, self.len - len as u64)..])
+    }
+
     /// Where the stretch of the last byte of the reading ends.
     fn end(&self) -> u64 {
         let at = self.len - 1;
         self.runs[run_of(&self.runs, at)].end_of(at)
     }
+}
+
+/// The spelling of bytes with these stretches.
+fn spelling(runs: &[Run]) -> Spelling {
+    let of_run = |(number, run): (usize, &Run)| match run.is_plain {
+        true if number == 0 => Spelling::Own,
+        true => run.behind,
+        false => Spelling::Escaped,
+    };
+    runs.iter().enumerate().map(of_run).max().unwrap_or_default()
 }

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::redact::overlay::Overlay;
+use crate::redact::region::Spelling;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::input;
 use crate::sys::limits::raise_descriptor_limit;
@@ -42,7 +43,7 @@ use context::GuardContext;
 use followed::Followed;
 use in_flight::Counters;
 use kernel::{Buffer, Group};
-use tools::Tools;
+use tools::{Counts, Tools};
 use walk::{Orders, Walked, Walker};
 use watch::{OwnThreads, Watch, Ways};
 use worker::{Done, EventFd, Jobs};
@@ -282,7 +283,7 @@ impl Threads<'_> {
                 let others = [&walker, &syncer];
                 others.iter().all(|one| one.is_finished()) && workers.iter().all(|worker| worker.is_finished())
             });
-            let counted: Vec<Vec<u64>> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
+            let counted: Vec<Counts> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
             Ok(self.sum_up(&context, &files, &counted))
         })
         .and_then(|guarded| match self.failed.lock().ok().and_then(|mut failed| failed.take()) {
@@ -332,18 +333,18 @@ impl Threads<'_> {
         }
     }
 
-    fn sum_up(&self, context: &GuardContext<'_>, files: &[Followed], counted: &[Vec<u64>]) -> Guarded {
+    fn sum_up(&self, context: &GuardContext<'_>, files: &[Followed], counted: &[Counts]) -> Guarded {
         let mut guarded = Guarded { lost: context.lost, ..Guarded::default() };
         let set = &self.guard.set;
-        let mut add = |needle: usize, count: u64| {
+        let mut add = |(needle, spelling): (usize, Spelling), count: u64| {
             let (name, form) = set.name_and_form(needle);
-            *guarded.counts.entry((name.to_owned(), form)).or_default() += count;
+            *guarded.counts.entry((name.to_owned(), spelling.form(form))).or_default() += count;
         };
         for counts in counted.iter().chain([&context.tools.counts]) {
-            counts.iter().enumerate().filter(|(_, count)| **count > 0).for_each(|(needle, count)| add(needle, *count));
+            counts.iter().for_each(|(named, count)| add(*named, *count));
         }
         for search in files.iter().filter_map(|followed| followed.search.as_ref()) {
-            search.open().iter().for_each(|region| add(region.needle(), 1));
+            search.open().iter().for_each(|region| add(region.named(), 1));
         }
         guarded
     }

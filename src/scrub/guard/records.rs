@@ -9,9 +9,11 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use super::tools::Counts;
 use crate::NeedleSet;
 use crate::container::{RecordFormat, SplitFinder, SplitSecret};
 use crate::redact::overlay::Overlay;
+use crate::redact::region::Spelling;
 use crate::scrub::mask_writer::{MaskError, MaskWriter};
 
 /// The number of bytes that decide, while the first line is incomplete, whether a file is a
@@ -46,10 +48,10 @@ impl Records {
     }
 
     /// Consumes the next piece of the file, and counts its findings.
-    pub(super) fn push(&mut self, piece: &[u8], counts: &mut [u64]) {
+    pub(super) fn push(&mut self, piece: &[u8], counts: &mut Counts) {
         let pending = &mut self.pending;
         let mut tell = |split: SplitSecret| {
-            counts[split.needle] += 1;
+            *counts.entry((split.needle, Spelling::Own)).or_default() += 1;
             pending.push_back((split, false));
             Ok::<(), std::convert::Infallible>(())
         };

@@ -414,7 +414,7 @@ impl Search {
         for torn in begun {
             let Some(writer) = &mut tools.writer else { return Ok(Some(false)) };
             writer.on(file)?.complete(&set, &tools.overlay, &torn)?;
-            tools.counts[torn.region.needle()] += 1;
+            *tools.counts.entry(torn.region.named()).or_default() += 1;
         }
         Ok(Some(true))
     }
@@ -456,7 +456,7 @@ impl Search {
             if !self.mask(file, tools, &region)? {
                 return Ok(false);
             }
-            tools.counts[region.needle()] += 1;
+            *tools.counts.entry(region.named()).or_default() += 1;
             self.pending.pop_front();
         }
         Ok(true)

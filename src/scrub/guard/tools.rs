@@ -1,5 +1,6 @@
 //! The tools of a search, shared by all files.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::NeedleSet;
 use crate::redact::overlay::Overlay;
+use crate::redact::region::Spelling;
 use crate::scrub::mask_writer::MaskWriter;
 use crate::scrub::torn;
 use crate::sys::sources::Sources;
@@ -28,9 +30,11 @@ pub(super) struct Tools {
     pub(super) buffer: Zeroizing<Vec<u8>>,
     /// The needles with masks that take several steps.
     pub(super) long: Vec<u32>,
-    /// The number of regions that each needle of the set has named.
-    pub(super) counts: Vec<u64>,
+    pub(super) counts: Counts,
 }
+
+/// The number of regions that each needle of the set has named, by its spelling there.
+pub(super) type Counts = BTreeMap<(usize, Spelling), u64>;
 
 impl Tools {
     pub(super) fn new(
@@ -50,7 +54,7 @@ impl Tools {
             writer: writes.then(MaskWriter::new).transpose()?,
             buffer,
             long: torn::long(set),
-            counts: vec![0; set.len()],
+            counts: Counts::new(),
         })
     }
 }

@@ -426,7 +426,7 @@ impl<'a> Watch<'a> {
     fn forget(&mut self, identity: Identity) {
         let Some(search) = self.files.remove(&identity).and_then(|followed| followed.search) else { return };
         for region in search.open() {
-            self.context.tools.counts[region.needle()] += 1;
+            *self.context.tools.counts.entry(region.named()).or_default() += 1;
         }
     }
 
