@@ -7,7 +7,7 @@ use hushlog::{Mask, NeedleSet, NeedleSetBuilder, Secret};
 use super::oracle::MASK;
 use super::random::Random;
 use super::secrets::{keys, keys_some_short, passwords, tokens};
-use super::text::Corpus;
+use super::text::{Corpus, repeated};
 
 /// Enough generated text that the branch predictor cannot learn a case; longer cases repeat it.
 const MADE_UP_LEN: usize = 4 << 20;
@@ -50,6 +50,13 @@ pub(crate) const CASES: &[Recipe] = &[
     Recipe { name: "hostile/fragments", make: |_| pieced(all_forms(keys(100)), &mut fragment) },
     Recipe { name: "hostile/beginnings", make: |_| pieced(all_forms(keys(100)), &mut beginning) },
     Recipe { name: "hostile/endings", make: |_| pieced(all_forms(keys(100)), &mut ending) },
+    Recipe { name: "escapes/json", make: |corpus| (all_forms(keys(100)), json_in_json(corpus)) },
+    Recipe { name: "escapes/colours", make: |_| (all_forms(keys(100)), filled_with(b"\x1b[1mab\x1b[0m ")) },
+    Recipe { name: "escapes/wrapped", make: |_| (all_forms(keys(100)), filled_with(&[&[b'x'; 64][..], b"\n"].concat())) },
+    Recipe { name: "escapes/backslashes", make: |_| (all_forms(keys(100)), filled_with(b"\\")) },
+    Recipe { name: "escapes/percent", make: |_| (all_forms(keys(100)), filled_with(b"%25252525252525")) },
+    Recipe { name: "escapes/entities", make: |_| (all_forms(keys(100)), filled_with(b"&amp;amp;amp;amp;")) },
+    Recipe { name: "escapes/esc", make: |_| (all_forms(keys(100)), filled_with(b"\x1b")) },
 ];
 
 /// The values alone.
@@ -70,6 +77,27 @@ fn set(values: Vec<Vec<u8>>, encodings: bool) -> NeedleSet {
 
 fn logs(corpus: &Corpus) -> Vec<u8> {
     corpus.text(corpus.len())
+}
+
+/// Log text of which each word is a string of a JSON array that stands in a string of JSON: an
+/// escape every ten bytes or so.
+fn json_in_json(corpus: &Corpus) -> Vec<u8> {
+    let mut text = Vec::with_capacity(2 * MADE_UP_LEN);
+    for line in corpus.text(MADE_UP_LEN).split(|&byte| byte == b'\n') {
+        text.extend_from_slice(b"{\"log\":\"[");
+        for word in line.split(|&byte| byte == b' ') {
+            text.extend_from_slice(b"\\\"");
+            text.extend(word.iter().filter(|byte| !matches!(byte, b'"' | b'\\')));
+            text.extend_from_slice(b"\\\",");
+        }
+        text.extend_from_slice(b"]\"}\n");
+    }
+    text
+}
+
+/// This text again and again.
+fn filled_with(unit: &[u8]) -> Vec<u8> {
+    repeated(unit, MADE_UP_LEN)
 }
 
 /// Log text in which a needle begins every 200 bytes.
@@ -112,10 +140,11 @@ fn pieced(set: NeedleSet, cut: &mut Cut) -> (NeedleSet, Vec<u8>) {
     (set, text)
 }
 
-/// The whole needle but for its last byte.
+/// The whole needle but for its last byte. A line end alone behind it would read as nothing, and the
+/// next needle could go on with that byte.
 fn near_miss(_: &mut Random, needle: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(&needle[..needle.len() - 1]);
-    text.push(b'\n');
+    text.extend_from_slice(b".\n");
 }
 
 /// 8 to 16 bytes from anywhere in the needle.

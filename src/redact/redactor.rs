@@ -73,8 +73,8 @@ pub struct Redactor {
     /// Regions that are still open, or not yet returned as a whole; in order, none touching the
     /// next.
     regions: Vec<Region<Note>>,
-    /// The number of regions that each needle named in each spelling, if any. An array over all needles came to 136
-    /// KiB a stream with 1,000 secrets.
+    /// The number of regions that each needle named in each spelling, if any. An array over all
+    /// needles came to 136 KiB a stream with 1,000 secrets.
     counts: NodeMap<u64>,
     /// The counts of earlier sets.
     old_counts: RegionCounts,

@@ -8,8 +8,8 @@ use super::token::TOKEN_RUN_MIN;
 /// The number of bytes before a line end that decide whether it may be a trigger.
 const RUN: usize = TOKEN_RUN_MIN as usize;
 
-/// The loop of the functions below. `block` classifies the block at an address; `quick` says whether
-/// one behind at least 40 other bytes may have candidates, several times as fast.
+/// The loop of the functions below. `block` classifies the block at an address; `quick` says
+/// whether one behind at least 40 other bytes may have candidates, several times as fast.
 macro_rules! skip {
     ($block:ident, $quick:ident, $text:ident, $at:ident, $earlier:ident, $wants:ident) => {{
         let mut found = None;

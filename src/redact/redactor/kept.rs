@@ -25,8 +25,8 @@ pub(super) struct HeldCopy {
 }
 
 impl Kept {
-    /// Drops the bytes that the last call has returned. Moves bytes only if as many were dropped, so that
-    /// many short pieces cost no more than a long one.
+    /// Drops the bytes that the last call has returned. Moves bytes only if as many were dropped,
+    /// so that many short pieces cost no more than a long one.
     fn settle(&mut self) {
         self.from = self.next;
         if 2 * self.from > self.bytes.len() {
