@@ -52,7 +52,10 @@ pub(crate) const CASES: &[Recipe] = &[
     Recipe { name: "hostile/endings", make: |_| pieced(all_forms(keys(100)), &mut ending) },
     Recipe { name: "escapes/json", make: |corpus| (all_forms(keys(100)), json_in_json(corpus)) },
     Recipe { name: "escapes/colours", make: |_| (all_forms(keys(100)), filled_with(b"\x1b[1mab\x1b[0m ")) },
-    Recipe { name: "escapes/wrapped", make: |_| (all_forms(keys(100)), filled_with(&[&[b'x'; 64][..], b"\n"].concat())) },
+    Recipe {
+        name: "escapes/wrapped",
+        make: |_| (all_forms(keys(100)), filled_with(&[&[b'x'; 64][..], b"\n"].concat())),
+    },
     Recipe { name: "escapes/backslashes", make: |_| (all_forms(keys(100)), filled_with(b"\\")) },
     Recipe { name: "escapes/percent", make: |_| (all_forms(keys(100)), filled_with(b"%25252525252525")) },
     Recipe { name: "escapes/entities", make: |_| (all_forms(keys(100)), filled_with(b"&amp;amp;amp;amp;")) },

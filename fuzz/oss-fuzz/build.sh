@@ -5,7 +5,7 @@
 #     mkdir /tmp/out && SRC=$(dirname "$PWD") OUT=/tmp/out bash fuzz/oss-fuzz/build.sh        in a checkout named `hushlog`
 #
 # The canary is left out: it is meant to be caught.
-targets='redact swap needles settings adapters finder records masks containers dense dotenv session registry sidecar_config mmexternal abi'
+targets='redact readings swap needles settings adapters finder records masks containers dense dotenv session registry sidecar_config mmexternal abi'
 
 cd "${HUSHLOG:-$SRC/hushlog}"
 cargo fuzz build -O --debug-assertions

@@ -21,8 +21,9 @@ use super::{check, container, lines, record, regions, settings};
 /// A target and its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("redact", redact),
+    ("readings", readings),
     ("swap", swap),
     ("needles", needles),
     ("adapters", adapters),
@@ -37,6 +38,45 @@ pub const TARGETS: [Target; 10] = [
 /// One set, any text, any cuts: equal to the definition after every piece.
 pub fn redact(bytes: &[u8]) {
     judge(&Scenario::decode(bytes, ONE_SET));
+}
+
+/// One set that is searched in both readings, any text, any cuts: equal to the definition after each
+/// piece, for a finder, and for a record.
+///
+/// Two cuts, then needles and the text, each behind 0xff but the first.
+pub fn readings(bytes: &[u8]) {
+    let (&cuts, rest) = bytes.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+    let mut parts: Vec<&[u8]> = rest.splitn(4, |&byte| byte == 0xff).collect();
+    let text = parts.pop().unwrap_or_default();
+    let text = &text[..text.len().min(400)];
+    let needles = parts.into_iter().map(|needle| &needle[..needle.len().min(40)]).filter(|needle| !needle.is_empty());
+    let secrets = needles.enumerate().map(|(number, needle)| Secret::new(number.to_string(), needle.to_vec()));
+    let builder = NeedleSet::builder().exactly().readings(true).mask(Mask::Char(1));
+    let Ok(set) = secrets.fold(builder, hushlog::NeedleSetBuilder::secret).build() else { return };
+    let set = Arc::new(set);
+    let mut cuts =
+        [[cuts[0], cuts[1]], [cuts[2], cuts[3]]].map(|cut| usize::from(u16::from_le_bytes(cut)) % (text.len() + 1));
+    cuts.sort_unstable();
+    let expected = Expected::naive_at(&set, text, PARTIAL_MASKED, cuts);
+    check::run(&mut Redactor::new(Arc::clone(&set)), &expected, text, &cuts, &mut Vec::new())
+        .unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(*set.redact_cow(text), expected.finished, "as a record");
+
+    let needles: Vec<&[u8]> = set.expose().collect();
+    let covered = naive::readings::covered(&needles, text, true);
+    let mut finder = hushlog::Finder::new(Arc::clone(&set));
+    let mut found = vec![false; text.len()];
+    let mut mark = |region: hushlog::Region| {
+        let range = region.range();
+        found[range.start as usize..range.end as usize].fill(true);
+    };
+    let mut start = 0;
+    for end in cuts.into_iter().chain([text.len()]) {
+        finder.push(&text[start..end]).for_each(&mut mark);
+        start = end;
+    }
+    finder.finish(false).for_each(&mut mark);
+    assert_eq!(found, covered, "by a finder");
 }
 
 /// Sets that change in between; the same with line release, which reveals no partial match.
