@@ -143,8 +143,8 @@ fn pieced(set: NeedleSet, cut: &mut Cut) -> (NeedleSet, Vec<u8>) {
     (set, text)
 }
 
-/// The whole needle but for its last byte. A line end alone behind it would read as nothing, and the
-/// next needle could go on with that byte.
+/// The whole needle but for its last byte. A line end alone behind it would read as nothing, and
+/// the next needle could go on with that byte.
 fn near_miss(_: &mut Random, needle: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(&needle[..needle.len() - 1]);
     text.extend_from_slice(b".\n");

@@ -10,8 +10,9 @@ use super::record::RecordFormat;
 use super::text::write_mask;
 use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
+use crate::redact::reading::spelling::Spelling;
 use crate::redact::redactor::{Last, RegionCounts, rest};
-use crate::redact::region::{Region, Spelling};
+use crate::redact::region::Region;
 use crate::redact::release::split_lines;
 use crate::redact::wiped::append;
 
@@ -302,7 +303,7 @@ impl RecordMasks<'_> {
             set.write_mask(*needle, is_first, &mut mask);
             if is_first {
                 let (name, form) = set.name_and_form(*needle);
-                *self.counts.entry((name.to_owned(), spelling.form(form))).or_default() += 1;
+                *self.counts.entry((name.to_owned(), form.spelled(*spelling))).or_default() += 1;
             }
         }
         write_mask(format, &mask, out);

@@ -25,6 +25,7 @@ mod read;
 mod unit;
 mod wide;
 
+use super::reading::spelling::Spelling;
 use super::secret::VALUE_LEN_MIN;
 use form_writer::FormWriter;
 
@@ -83,6 +84,16 @@ pub enum Form {
 }
 
 impl Form {
+    /// This form in a spelling.
+    pub(crate) fn spelled(self, spelling: Spelling) -> Form {
+        match spelling {
+            Spelling::Own => self,
+            Spelling::Wrapped => Form::Wrapped,
+            Spelling::Colour => Form::Colour,
+            Spelling::Escaped => Form::Escaped,
+        }
+    }
+
     /// The name in reports: lower case, words joined by `-`.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,8 +3,17 @@
 
 use super::automaton::ROOT;
 use super::reading::rule::{ESCAPE_LEN_MAX, READ_PER_BYTE};
-use super::redacted::TextEnd;
 use super::scan::{PIECE_LEN_MAX, Scanner};
+
+/// The end of a text so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextEnd {
+    /// Its position in the stream.
+    pub(crate) at: u64,
+    /// If the text ends in a line end that reads as nothing, since the line may be wrapped base64:
+    /// the number of bytes from the first of such line ends on. Else 0.
+    pub(crate) wrapped: u64,
+}
 
 /// The reach of a set's needles.
 #[derive(Clone, Copy, Debug, Default)]

@@ -20,6 +20,7 @@ mod level;
 mod quick;
 pub(crate) mod reader;
 pub(crate) mod rule;
+pub(crate) mod spelling;
 pub(crate) mod token;
 pub(crate) mod trigger;
 #[cfg(target_arch = "x86_64")]

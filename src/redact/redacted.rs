@@ -13,6 +13,7 @@ use zeroize::Zeroize;
 
 use super::needle::{NeedleSet, Replacement};
 use super::overlay::{Overlay, OverlayPart};
+use super::reach::TextEnd;
 use super::wiped;
 
 /// A planned piece of output: the location of its bytes.
@@ -36,16 +37,6 @@ pub(super) enum Segment {
 
 // A piece with many masks takes one for each: half a megabyte more for 8 bytes more.
 const _: () = assert!(size_of::<Segment>() <= 32);
-
-/// The end of a text so far.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TextEnd {
-    /// Its position in the stream.
-    pub(crate) at: u64,
-    /// If the text ends in a line end that reads as nothing, since the line may be wrapped base64:
-    /// the number of bytes from the first of such line ends on. Else 0.
-    pub(crate) wrapped: u64,
-}
 
 /// The texts to which segments refer.
 #[derive(Clone, Copy)]

@@ -16,8 +16,9 @@ use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
 use super::overlay::Overlay;
 use super::reading::rule::{self, ReadsAs, Rest};
+use super::reading::spelling::Spelling;
 use super::redacted::{Redacted, Segment, Texts};
-use super::region::{self, Occurrence, Region, Spelling};
+use super::region::{self, Occurrence, Region};
 use super::resume::{self, Beginning, Context};
 use super::scan::{Found, PIECE_LEN_MAX};
 use super::search::Search;
@@ -340,7 +341,7 @@ impl Redactor {
         let mut counts = self.old_counts.clone();
         for (needle, count) in self.counts.iter() {
             let (name, form) = self.set.name_and_form((needle / SPELLINGS) as usize);
-            let form = SPELLING[(needle % SPELLINGS) as usize].form(form);
+            let form = form.spelled(Spelling::ALL[(needle % SPELLINGS) as usize]);
             *counts.entry((name.to_owned(), form)).or_default() += count;
         }
         counts
@@ -378,7 +379,7 @@ impl Redactor {
                     None => *self.counts.entry(needle as u64 * SPELLINGS + spelling as u64) += 1,
                     Some(set) => {
                         let (name, form) = set.name_and_form(needle);
-                        *self.old_counts.entry((name.to_owned(), spelling.form(form))).or_default() += 1
+                        *self.old_counts.entry((name.to_owned(), form.spelled(spelling))).or_default() += 1
                     }
                 }
             }
@@ -472,6 +473,5 @@ fn sequence_len(bytes: &[u8]) -> Option<usize> {
     (escape.reads_as == ReadsAs::Nothing).then_some(escape.len)
 }
 
-/// The spellings, and their number.
-const SPELLING: [Spelling; 4] = [Spelling::Own, Spelling::Wrapped, Spelling::Colour, Spelling::Escaped];
-const SPELLINGS: u64 = SPELLING.len() as u64;
+/// The number of spellings.
+const SPELLINGS: u64 = Spelling::ALL.len() as u64;

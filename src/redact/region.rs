@@ -4,32 +4,7 @@ use std::ops::Range;
 
 use super::encoding::Form;
 use super::needle::NeedleSet;
-
-/// The spelling in which a needle was found. The plain reading undoes all but the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Spelling {
-    /// As it is.
-    #[default]
-    Own,
-    /// With line ends within it.
-    Wrapped,
-    /// With colour codes within it or the like.
-    Colour,
-    /// With escapes.
-    Escaped,
-}
-
-impl Spelling {
-    /// The form of a needle of this form in this spelling.
-    pub(crate) fn form(self, of_needle: Form) -> Form {
-        match self {
-            Spelling::Own => of_needle,
-            Spelling::Wrapped => Form::Wrapped,
-            Spelling::Colour => Form::Colour,
-            Spelling::Escaped => Form::Escaped,
-        }
-    }
-}
+use super::reading::spelling::Spelling;
 
 /// An occurrence of a needle in the plain reading.
 #[derive(Clone, Copy, Debug)]
@@ -49,36 +24,33 @@ pub struct Region<More = ()> {
     pub(super) range: Range<u64>,
     /// The needle that names the region: the longest that begins where the region does.
     pub(super) needle: u32,
-    /// That needle's length, or 0 for a partial match, which any whole needle outranks.
-    needle_len: u32,
-    /// The spelling of that needle there.
-    spelling: Spelling,
+    /// That needle's length, or 0 for a partial match, which any whole needle outranks; and in the
+    /// two lowest bits its spelling there.
+    len_and_spelling: u32,
     pub(super) more: More,
 }
 
 impl<More: Default> Region<More> {
+    fn new(range: Range<u64>, needle: u32, needle_len: usize, spelling: Spelling) -> Region<More> {
+        debug_assert!(needle_len < 1 << 30);
+        Region { range, needle, len_and_spelling: (needle_len as u32) << 2 | spelling as u32, more: More::default() }
+    }
+
     /// The region of one occurrence, by its end.
     pub(crate) fn found(set: &NeedleSet, end: u64, needle: u32) -> Region<More> {
         let len = set.needle(needle as usize).len();
-        Region {
-            range: end - len as u64..end,
-            needle,
-            needle_len: len as u32,
-            spelling: Spelling::Own,
-            more: More::default(),
-        }
+        Region::new(end - len as u64..end, needle, len, Spelling::Own)
     }
 
     /// The region of an occurrence in the plain reading.
     pub(super) fn read(set: &NeedleSet, occurrence: &Occurrence) -> Region<More> {
         let Occurrence { start, end, needle, spelling } = *occurrence;
-        let needle_len = set.needle(needle as usize).len() as u32;
-        Region { range: start..end, needle, needle_len, spelling, more: More::default() }
+        Region::new(start..end, needle, set.needle(needle as usize).len(), spelling)
     }
 
     /// The region of a partial match at the end of a text.
     pub(super) fn partial(range: Range<u64>, needle: usize) -> Region<More> {
-        Region { range, needle: needle as u32, needle_len: 0, spelling: Spelling::Own, more: More::default() }
+        Region::new(range, needle as u32, 0, Spelling::Own)
     }
 }
 
@@ -96,25 +68,34 @@ impl Region {
     /// The form in which its secret was found: that of the needle, or the spelling of the needle in
     /// the text.
     pub fn form(&self, set: &NeedleSet) -> Form {
-        self.spelling.form(set.name_and_form(self.needle()).1)
+        set.name_and_form(self.needle()).1.spelled(self.spelling())
     }
 
     /// Whether it is only a partial match, at the end of a text.
     pub fn is_partial(&self) -> bool {
-        self.needle_len == 0
+        self.needle_len() == 0
     }
 }
 
 impl<More> Region<More> {
     /// The needle that names it, and its spelling there.
     pub(crate) fn named(&self) -> (usize, Spelling) {
-        (self.needle as usize, self.spelling)
+        (self.needle as usize, self.spelling())
+    }
+
+    fn needle_len(&self) -> u32 {
+        self.len_and_spelling >> 2
+    }
+
+    fn spelling(&self) -> Spelling {
+        Spelling::ALL[self.len_and_spelling as usize & 3]
     }
 
     /// Whether this region gives its name and mask to a union with the other.
     fn names(&self, other: &Region<More>) -> bool {
-        let rank =
-            |region: &Region<More>| (region.range.start, u32::MAX - region.needle_len, region.needle, region.spelling);
+        let rank = |region: &Region<More>| {
+            (region.range.start, u32::MAX - region.needle_len(), region.needle, region.spelling())
+        };
         rank(self) <= rank(other)
     }
 }

@@ -3,9 +3,10 @@
 
 use super::automaton::{ROOT, State};
 use super::needle::NeedleSet;
+use super::reading::spelling::Spelling;
 use super::reading::token::{Before, TOKEN_RUN_MIN};
 use super::reading::trigger;
-use super::region::{Occurrence, Spelling};
+use super::region::Occurrence;
 use super::scan::{Found, PIECE_LEN_MAX};
 
 mod plain;

@@ -63,8 +63,7 @@ impl Joining {
             from = at;
         }
         self.read_part(&mut work, from..bytes.len());
-        work.writer.copy(bytes, bytes.len());
-        let (amended, written) = (work.amended, work.writer.finish());
+        let (amended, written) = (work.amended, work.writer.finish(bytes));
         out.end(written);
         Joined { is_same: false, amended }
     }

@@ -9,9 +9,9 @@ use core::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::super::region::Spelling;
 use super::quick;
 use super::rule::ESC;
+use super::spelling::Spelling;
 
 /// The stretches of some consecutive bytes.
 #[derive(Clone, Copy, Debug)]
@@ -303,8 +303,9 @@ impl<'a> Writer<'a> {
         done
     }
 
-    /// Ends the writing.
-    pub(super) fn finish(self) -> Written {
+    /// Copies the rest of the bytes below, with their breaks, and ends the writing.
+    pub(super) fn finish(mut self, bytes: &[u8]) -> Written {
+        self.copy(bytes, bytes.len());
         Written { len: self.len, touched: self.bytes.len().min(self.len + SHORT) }
     }
 }

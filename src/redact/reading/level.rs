@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::layer::{Layer, Layers, Writer};
 use super::quick;
-use super::rule::{self, GAP_MAX, ReadsAs, Rest, may_begin};
+use super::rule::{self, Escape, GAP_MAX, ReadsAs, Rest, may_begin};
 use super::trigger::{self, Joints};
 
 /// One level; it reads a stream in pieces.
@@ -56,13 +56,11 @@ impl Level {
         let (bytes, breaks) = (layers.bytes(below), layers.breaks(below));
         trigger::escapes(joints, bytes, &mut scratch.masks, &mut scratch.places);
         if !out.is_waiting() && scratch.places.is_empty() {
-            if let Some(last) = bytes.len().checked_sub(1) {
-                self.end = layers.end_of(below, last);
-            }
+            self.end = bytes.len().checked_sub(1).map_or(self.end, |last| layers.end_of(below, last));
             return Undone { len: bytes.len(), is_same: true };
         }
         let mut writer = Writer::new(out, below, bytes.len(), breaks);
-        let (mut at, mut len, mut next_break) = (0, bytes.len(), 0);
+        let (mut at, mut len) = (0, bytes.len());
         // Behind the last byte that was read or broke a match.
         let mut end = End { known: self.end, before: 0, gap_end: None };
         let mut places = &scratch.places[..];
@@ -84,9 +82,7 @@ impl Level {
             if breaks.is_empty()
                 && let Some(len) = quick::sequence(&bytes[place..])
             {
-                if place > at {
-                    end.is_before(place);
-                }
+                end.passes(at..place);
                 writer.copy(bytes, place);
                 at = place + len;
                 leave_out_one(&mut writer, layers, below, at, &mut end);
@@ -95,62 +91,84 @@ impl Level {
             if !may_begin(&bytes[place..]) {
                 continue;
             }
-            while breaks.get(next_break).is_some_and(|&at| at as usize <= place) {
-                next_break += 1;
-            }
-            // No escape continues behind a break.
-            let next_break = breaks.get(next_break).map(|&at| at as usize);
-            let part = &bytes[..next_break.unwrap_or(bytes.len())];
-            let rest = Rest { bytes: &part[place..], is_last: is_last || next_break.is_some() };
+            let rest = rest_of_part(bytes, breaks, place, is_last);
             let Ok(found) = rule::escape(rest) else {
                 len = place;
                 break;
             };
             let Some(escape) = found else { continue };
-            if place > at {
-                end.is_before(place);
-            }
+            end.passes(at..place);
             writer.copy(bytes, place);
-            at = place + escape.len;
-            match escape.reads_as {
-                ReadsAs::Bytes(read, len) => {
-                    writer.escape(escape.outside, at, read, len.into());
-                    end.is_before(at);
-                }
-                ReadsAs::Nothing if bytes[place] == rule::ESC && escape.len == 1 => {
-                    // A run of ESC, each alone but the last, goes in one step.
-                    let run = part[place..].iter().take_while(|&&byte| byte == rule::ESC).count();
-                    at = place + (run - 1).max(1);
-                    places = &places[places.partition_point(|&place| (place as usize) < at)..];
-                    leave_out(&mut writer, layers, below, place..at, &mut end);
-                }
-                ReadsAs::Nothing => leave_out_one(&mut writer, layers, below, at, &mut end),
-                ReadsAs::Break => {
-                    places = &places[places.partition_point(|&place| (place as usize) < at)..];
-                    writer.skip(at);
-                    writer.push_break();
-                    end.is_before(at);
-                }
+            at = place + undo(&mut writer, layers, below, rest.bytes, &escape, &mut end);
+            if at - place > JUMP_MIN {
+                places = &places[places.partition_point(|&place| (place as usize) < at)..];
             }
         }
-        if len > at {
-            end.is_before(len);
-        }
+        end.passes(at..len);
         self.end = end.position(layers, below);
         let is_same = writer.is_copy() && len == bytes.len();
-        if !is_same {
-            writer.copy(bytes, len);
-        }
-        let written = writer.finish();
+        let written = writer.finish(if is_same { &[] } else { &bytes[..len] });
         out.end(written);
         Undone { len, is_same }
     }
+}
+
+/// The bytes from this place on up to the next break, behind which no escape continues.
+fn rest_of_part<'a>(bytes: &'a [u8], breaks: &[u32], place: usize, is_last: bool) -> Rest<'a> {
+    let next = breaks.get(breaks.partition_point(|&at| at as usize <= place));
+    let end = next.map_or(bytes.len(), |&at| at as usize);
+    Rest { bytes: &bytes[place..end], is_last: is_last || next.is_some() }
+}
+
+/// The length from which on the places within an escape are skipped at once, in bytes.
+const JUMP_MIN: usize = 16;
+
+/// Writes the reading of an escape, at the beginning of `rest`. Returns the number of bytes that
+/// are undone, more than the escape if others of its kind follow.
+fn undo(
+    writer: &mut Writer<'_>,
+    layers: Layers<'_>,
+    below: usize,
+    rest: &[u8],
+    escape: &Escape,
+    end: &mut End,
+) -> usize {
+    let place = writer.copied();
+    let at = place + escape.len;
+    match escape.reads_as {
+        ReadsAs::Bytes(read, len) => {
+            writer.escape(escape.outside, at, read, len.into());
+            end.is_before(at);
+        }
+        ReadsAs::Nothing if rest[0] == rule::ESC && escape.len == 1 => {
+            // A run of ESC, each alone but the last, goes in one step.
+            let run = rest.iter().take_while(|&&byte| byte == rule::ESC).count();
+            let len = (run - 1).max(1);
+            leave_out(writer, layers, below, place..place + len, end);
+            return len;
+        }
+        ReadsAs::Nothing => leave_out_one(writer, layers, below, at, end),
+        ReadsAs::Break => {
+            writer.skip(at);
+            writer.push_break();
+            end.is_before(at);
+        }
+    }
+    escape.len
 }
 
 impl End {
     #[inline(always)]
     fn is_before(&mut self, at: usize) {
         (self.before, self.gap_end) = (at, None);
+    }
+
+    /// Notes bytes that stand for themselves.
+    #[inline(always)]
+    fn passes(&mut self, range: Range<usize>) {
+        if !range.is_empty() {
+            self.is_before(range.end);
+        }
     }
 
     fn position(&self, layers: Layers<'_>, below: usize) -> u64 {

@@ -2,11 +2,11 @@
 
 use core::ops::Range;
 
-use super::super::region::Spelling;
 use super::join::Joining;
 use super::layer::{Layer, Layers, Run, Waiting};
 use super::level::{Level, Scratch};
 use super::rule::{self, DEPTH};
+use super::spelling::Spelling;
 use super::token::Before;
 use super::trigger::Joints;
 

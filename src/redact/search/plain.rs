@@ -3,9 +3,10 @@
 use super::super::automaton::{ROOT, State};
 use super::super::needle::NeedleSet;
 use super::super::reading::reader::{Piece, Reader};
+use super::super::reading::spelling::Spelling;
 use super::super::reading::token::{Before, TOKEN_RUN_MIN};
 use super::super::reading::{Run, run_of};
-use super::super::region::{Occurrence, Spelling};
+use super::super::region::Occurrence;
 use super::super::scan::{Found, PIECE_LEN_MAX};
 
 /// The plain reading from one position of a text on, with the search in it.

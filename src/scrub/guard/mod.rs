@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::redact::overlay::Overlay;
-use crate::redact::region::Spelling;
+use crate::redact::reading::spelling::Spelling;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::input;
 use crate::sys::limits::raise_descriptor_limit;
@@ -338,7 +338,7 @@ impl Threads<'_> {
         let set = &self.guard.set;
         let mut add = |(needle, spelling): (usize, Spelling), count: u64| {
             let (name, form) = set.name_and_form(needle);
-            *guarded.counts.entry((name.to_owned(), spelling.form(form))).or_default() += count;
+            *guarded.counts.entry((name.to_owned(), form.spelled(spelling))).or_default() += count;
         };
         for counts in counted.iter().chain([&context.tools.counts]) {
             counts.iter().for_each(|(named, count)| add(*named, *count));

@@ -13,7 +13,7 @@ use super::tools::Counts;
 use crate::NeedleSet;
 use crate::container::{RecordFormat, SplitFinder, SplitSecret};
 use crate::redact::overlay::Overlay;
-use crate::redact::region::Spelling;
+use crate::redact::reading::spelling::Spelling;
 use crate::scrub::mask_writer::{MaskError, MaskWriter};
 
 /// The number of bytes that decide, while the first line is incomplete, whether a file is a

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::NeedleSet;
 use crate::redact::overlay::Overlay;
-use crate::redact::region::Spelling;
+use crate::redact::reading::spelling::Spelling;
 use crate::scrub::mask_writer::MaskWriter;
 use crate::scrub::torn;
 use crate::sys::sources::Sources;

@@ -40,8 +40,8 @@ pub fn redact(bytes: &[u8]) {
     judge(&Scenario::decode(bytes, ONE_SET));
 }
 
-/// One set that is searched in both readings, any text, any cuts: equal to the definition after each
-/// piece, for a finder, and for a record.
+/// One set that is searched in both readings, any text, any cuts: equal to the definition after
+/// each piece, for a finder, and for a record.
 ///
 /// Two cuts, then needles and the text, each behind 0xff but the first.
 pub fn readings(bytes: &[u8]) {
