@@ -180,8 +180,7 @@ impl<'a> Writer<'a> {
     /// Copies the bytes below up to this offset, with their breaks.
     #[inline(always)]
     pub(super) fn copy(&mut self, bytes: &[u8], until: usize) {
-        let (from, base) = (self.copied, self.len);
-        let len = until - from;
+        let (from, base, len) = (self.copied, self.len, until - self.copied);
         if len == 0 && self.breaks.is_empty() {
             return;
         }

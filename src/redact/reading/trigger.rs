@@ -301,7 +301,7 @@ mod tests {
         for round in 0..3_000 {
             let len = below(300) as usize;
             let letters = [
-                &b"ab1+/\n\r"[..],
+                &b"ab1+/.\n\r"[..],
                 b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
                 b"a\"\n'$%{ \r",
             ];

@@ -56,7 +56,10 @@ pub(super) unsafe fn skip_avx512(
     let [escapes, line_ends, doubled] =
         [&lookups.escapes, &lookups.line_ends, &lookups.doubled].map(|table| rows_avx512(table));
     let is_in = |rows: __m512i, bytes: __m512i| _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(rows, bytes), bytes);
-    let high = |bytes: __m512i| _mm512_cmpgt_epi8_mask(bytes, _mm512_set1_epi8(BELOW_TOKENS as i8));
+    let high = |bytes: __m512i| {
+        let above = _mm512_cmpgt_epi8_mask(bytes, _mm512_set1_epi8(BELOW_TOKENS as i8));
+        above & !_mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'.' as i8))
+    };
     // SAFETY: the callers' addresses have a block in the text, or one before it.
     let load = |place: *const u8| unsafe { _mm512_loadu_si512(place.cast()) };
     let block = |place: *const u8| {
@@ -119,7 +122,10 @@ pub(super) unsafe fn skip_avx2(
     let [escapes, line_ends, doubled] =
         [&lookups.escapes, &lookups.line_ends, &lookups.doubled].map(|table| rows_avx2(table));
     let is_in = |rows: __m256i, bytes: __m256i| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(rows, bytes), bytes);
-    let high = |bytes: __m256i| _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(BELOW_TOKENS as i8));
+    let high = |bytes: __m256i| {
+        let above = _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(BELOW_TOKENS as i8));
+        _mm256_andnot_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'.' as i8)), above)
+    };
     // SAFETY: the callers' addresses have half a block in the text, or before it.
     let load = |place: *const u8| unsafe { _mm256_loadu_si256(place.cast()) };
     let whole = |first: __m256i, second: __m256i| half_mask(second) << 32 | half_mask(first);
