@@ -423,7 +423,8 @@ fn d09_a_full_disk_is_waited_for_and_no_line_is_torn() {
     needs!("mounts");
     let place = Place::new();
     let Some(mount) = Mount::new(&place.path("small"), "size=64k") else { return };
-    let line = |number: usize| format!("line {number:05} {}\n", "x".repeat(100));
+    // A line without the dot would wait for the next one: see `reach.rs`.
+    let line = |number: usize| format!("line {number:05} {}.\n", "x".repeat(99));
     let all: String = (0..1_000).map(line).collect();
     fs::write(place.path("small/other"), "y".repeat(40 << 10)).expect("there is room");
     let mut following = Following::begin_in(place, "a.log", "sink: { file: DIR/small/out }", &all);

@@ -11,7 +11,7 @@ use crate::scrub::mount::{self, Image, Mount};
 use crate::sidecar::{MASK, Place, VALUE, append, until};
 
 fn lines(count: usize) -> String {
-    (0..count).map(|number| format!("line {number:05} {VALUE} {}\n", "x".repeat(number % 90))).collect()
+    (0..count).map(|number| format!("line {number:05} {VALUE} {}.\n", "x".repeat(number % 90))).collect()
 }
 
 /// Sets the size of a tmpfs.
