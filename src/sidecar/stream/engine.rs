@@ -17,7 +17,7 @@ use crate::redact::wiped;
 use crate::sidecar::config::{Format, Way};
 
 /// The redactor of one stream.
-#[allow(clippy::large_enum_variant, reason = "almost all streams are plain, and would only gain an allocation")]
+#[allow(clippy::large_enum_variant, reason = "nearly all streams are plain; a box only costs them")]
 pub(crate) enum Engine {
     /// A redactor; and the first bytes of a stream that an earlier sidecar began.
     Plain(Redactor, Option<Box<First>>),
