@@ -119,6 +119,14 @@ impl Piece<'_> {
         self.layers.breaks(self.top)
     }
 
+    pub(crate) fn start_of(&self, at: usize) -> u64 {
+        self.layers.start_of(self.top, at)
+    }
+
+    pub(crate) fn end_of(&self, at: usize) -> u64 {
+        self.layers.end_of(self.top, at)
+    }
+
     /// Adds the stretches of some bytes to `runs`, as those of the bytes from `at` on.
     pub(crate) fn append_runs(&self, range: Range<usize>, at: u64, runs: &mut Vec<Run>) {
         self.layers.append_runs(self.top, range, at, Spelling::Own, runs);

@@ -1,5 +1,7 @@
 //! The plain reading of a stretch of text, and the search in it.
 
+use core::ops::Range;
+
 use super::super::automaton::{ROOT, State};
 use super::super::needle::NeedleSet;
 use super::super::reading::reader::{Piece, Reader};
@@ -134,14 +136,18 @@ impl Matched {
                 for (end, needle) in self.found.drain(..) {
                     let end = self.len + u64::from(end);
                     let first = end - set.needle(needle as usize).len() as u64;
-                    let mut runs = match first < base {
-                        true => self.runs[run_of(&self.runs, first)..].to_vec(),
-                        false => Vec::new(),
+                    let start = match first.checked_sub(base) {
+                        Some(first) => piece.start_of(first as usize),
+                        None => self.runs[run_of(&self.runs, first)].start_of(first),
                     };
-                    let from = first.max(base);
-                    piece.append_runs((from - base) as usize..(end - base) as usize, from, &mut runs);
-                    let (start, spelling) = (runs[0].start_of(first), spelling(&runs));
-                    let end = runs[runs.len() - 1].end_of(end - 1);
+                    // Within an earlier occurrence it names no region. To look at the spelling of
+                    // each would cost the product of both lengths.
+                    let is_within = occurrences.last().is_some_and(|last| last.start < start && start <= last.end);
+                    let spelling = match is_within {
+                        true => Spelling::Own,
+                        false => spelling_of(&self.runs, piece, base, first..end),
+                    };
+                    let end = piece.end_of((end - 1 - base) as usize);
                     occurrences.push(Occurrence { start, end, needle, spelling });
                 }
                 self.len += part.len() as u64;
@@ -187,6 +193,18 @@ impl Matched {
         let at = self.len - 1;
         self.runs[run_of(&self.runs, at)].end_of(at)
     }
+}
+
+/// The spelling of these bytes of the reading. Those from `base` on are of the piece, the others
+/// have their stretches in `runs`.
+fn spelling_of(runs: &[Run], piece: &Piece<'_>, base: u64, range: Range<u64>) -> Spelling {
+    let mut all = Vec::new();
+    if range.start < base {
+        all.extend_from_slice(&runs[run_of(runs, range.start)..]);
+    }
+    let from = range.start.max(base);
+    piece.append_runs((from - base) as usize..(range.end - base) as usize, from, &mut all);
+    spelling(&all)
 }
 
 /// The spelling of bytes with these stretches.
