@@ -297,7 +297,7 @@ impl RecordMasks<'_> {
     /// Writes the mask for some bytes of a region.
     fn mask(&mut self, format: RecordFormat, number: usize, covered: Range<u64>, out: &mut Vec<u8>) {
         let Found { range, needle, spelling, set } = &self.regions[number];
-        let mut mask = Vec::new();
+        let (mut mask, quote) = (Vec::new(), set.quote(*needle, out).filter(|_| covered.start == range.start));
         for at in covered {
             let is_first = at == range.start;
             set.write_mask(*needle, is_first, &mut mask);
@@ -306,6 +306,9 @@ impl RecordMasks<'_> {
                 *self.counts.entry((name.to_owned(), form.spelled(*spelling))).or_default() += 1;
             }
         }
+        // As in the record: behind a key whose quotes are escaped, these are escaped alike.
+        out.extend_from_slice(quote.unwrap_or_default());
         write_mask(format, &mask, out);
+        out.extend_from_slice(quote.unwrap_or_default());
     }
 }

@@ -1,6 +1,7 @@
 //! Ring 0: bytes in, bytes out. No I/O, clock, environment, thread, log or feature switch.
 
 mod automaton;
+pub(crate) mod bare;
 pub mod build;
 pub(crate) mod credential;
 pub mod encoding;

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::automaton::State;
+use super::bare;
 use super::encoding::Form;
 use super::mask::Mask;
 use super::prefilter::Variant;
@@ -34,6 +35,8 @@ pub struct NeedleSet {
     mask: Mask,
     /// The mask of each secret by the number of its name, or one batch of a mask character.
     masks: Vec<Box<[u8]>>,
+    /// See [`quotes`](NeedleSet::quotes).
+    quotes: bool,
     pub(super) notices: Vec<Notice>,
     scanner: Scanner,
 }
@@ -112,6 +115,7 @@ impl NeedleSet {
             names,
             mask: Mask::default(),
             masks: Vec::new(),
+            quotes: false,
             notices: Vec::new(),
             scanner,
         }
@@ -131,6 +135,18 @@ impl NeedleSet {
             &Mask::Char(c) => vec![vec![c; MASK_BATCH_LEN].into()],
         };
         self.mask = mask;
+        self.quotes = bare::can_quote(self);
+    }
+
+    /// Whether the mask of a [bare value of JSON](bare) has quotes.
+    pub(crate) fn quotes(&self) -> bool {
+        self.quotes
+    }
+
+    /// The quote for both sides of a mask named after this needle, behind this output.
+    pub(crate) fn quote(&self, needle: usize, before: &[u8]) -> Option<&'static [u8]> {
+        let may_be_bare = self.quotes && bare::may_be_bare(self.needle(needle));
+        may_be_bare.then(|| bare::quote_behind(before)).flatten()
     }
 
     pub(super) fn masks(&self) -> &[Box<[u8]>] {
@@ -239,15 +255,18 @@ impl NeedleSet {
     }
 
     /// Appends the mask of one byte of a region named after this needle. `first`: it is the first
-    /// byte of the region, at which a mask for the whole region goes out. For the [naive
-    /// definition](super::naive).
+    /// byte of the region, at which a mask for the whole region goes out, in quotes if `out` ends
+    /// where a bare value of JSON begins. For the [naive definition](super::naive).
     ///
     /// # Panics
     ///
     /// When there is no such needle.
     pub fn write_mask(&self, needle: usize, first: bool, out: &mut Vec<u8>) {
         match self.replacement(needle as u32) {
-            Replacement::Region(mask) if first => out.extend_from_slice(mask),
+            Replacement::Region(mask) if first => {
+                let quote = self.quote(needle, out).unwrap_or_default();
+                [quote, mask, quote].into_iter().for_each(|part| out.extend_from_slice(part));
+            }
             Replacement::Region(_) => {}
             Replacement::Byte(batch) => out.push(batch[0]),
         }

@@ -34,6 +34,8 @@ pub struct Overlay {
     part_filler: Option<u8>,
     /// By the number of the secret's name; empty for a name that must not be shown.
     labels: Vec<Box<[u8]>>,
+    /// Whether the mask of a [bare value of JSON](super::bare) has quotes.
+    quotes: bool,
     fill: Box<[u8]>,
 }
 
@@ -48,7 +50,7 @@ impl Overlay {
         let Some(&filler) = FILLERS.iter().find(fits) else { return Err(conflict(set, FILLERS[0])) };
         let mut labels: Vec<Box<[u8]>> = set.names().iter().map(|name| label(name)).collect();
         mask_conflict::drop_conflicting_labels(set, &mut labels);
-        Ok(Overlay { filler, part_filler: part_filler(set), labels, fill: fill(filler) })
+        Ok(Overlay { filler, part_filler: part_filler(set), labels, quotes: set.quotes(), fill: fill(filler) })
     }
 
     /// Masks of this character alone.
@@ -64,7 +66,13 @@ impl Overlay {
             return Err(conflict(set, c));
         }
         let part_filler = Some(c).filter(|&c| !mask_conflict::has_byte(set, c));
-        Ok(Overlay { filler: c, part_filler, labels: vec![Box::default(); set.names().len()], fill: fill(c) })
+        Ok(Overlay {
+            filler: c,
+            part_filler,
+            labels: vec![Box::default(); set.names().len()],
+            quotes: false,
+            fill: fill(c),
+        })
     }
 
     /// Writes a region's mask, or the part of it that starts at offset `from` within the region.
@@ -77,6 +85,22 @@ impl Overlay {
         {
             let shown = rest.len().min(out.len());
             out[..shown].copy_from_slice(&rest[..shown]);
+        }
+    }
+
+    /// Writes a region's whole mask behind these bytes: in quotes, if a [bare value of
+    /// JSON](super::bare) stands there and the mask has room for them.
+    pub(crate) fn write_behind(&self, before: &[u8], set: &NeedleSet, region: &Region, out: &mut [u8]) {
+        let quote = set.quote(region.needle(), before).filter(|quote| self.quotes && out.len() > 2 * quote.len());
+        let Some(quote) = quote else { return self.write(set, region, 0, out) };
+        let (first, rest) = out.split_at_mut(quote.len());
+        let (inner, last) = rest.split_at_mut(rest.len() - quote.len());
+        first.copy_from_slice(quote);
+        last.copy_from_slice(quote);
+        inner.fill(self.filler);
+        let label = &self.labels[set.name_number(region.needle())];
+        if let Some(shown) = inner.get_mut(..label.len()) {
+            shown.copy_from_slice(label);
         }
     }
 

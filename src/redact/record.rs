@@ -39,7 +39,7 @@ impl NeedleSet {
             out.extend_from_slice(&record[at..range.start as usize]);
             at = range.end as usize;
             match self.replacement(region.needle) {
-                Replacement::Region(mask) => out.extend_from_slice(mask),
+                Replacement::Region(_) => self.write_mask(region.needle(), true, &mut out),
                 Replacement::Byte(batch) => out.resize(out.len() + (range.end - range.start) as usize, batch[0]),
             }
         }
@@ -66,7 +66,8 @@ impl NeedleSet {
         let regions = self.regions(record);
         for region in &regions {
             let range = region.range();
-            overlay.write(self, region, 0, &mut record[range.start as usize..range.end as usize]);
+            let (before, rest) = record.split_at_mut(range.start as usize);
+            overlay.write_behind(before, self, region, &mut rest[..(range.end - range.start) as usize]);
         }
         regions.len()
     }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use zeroize::Zeroize;
 
+use super::bare;
 use super::needle::{NeedleSet, Replacement};
 use super::overlay::{Overlay, OverlayPart};
 use super::reach::TextEnd;
 use super::wiped;
 
 /// A planned piece of output: the location of its bytes.
+#[derive(Clone)]
 pub(super) enum Segment {
     Input(Range<usize>),
     Held(Range<usize>),
@@ -25,6 +27,11 @@ pub(super) enum Segment {
         needle: u32,
         old_set: Option<Arc<NeedleSet>>,
         len: usize,
+        start: u64,
+    },
+    /// A quote of this length, beside a mask.
+    Quote {
+        len: u8,
         start: u64,
     },
     /// A part of a mask that keeps the width of its region.
@@ -52,7 +59,7 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    fn piece(&self, segment: &'a Segment) -> Piece<'a> {
+    pub(super) fn piece(&self, segment: &'a Segment) -> Piece<'a> {
         match segment {
             Segment::Input(range) => Piece {
                 bytes: &self.input[range.clone()],
@@ -69,6 +76,9 @@ impl<'a> Texts<'a> {
                     Replacement::Region(mask) | Replacement::Byte(mask) => &mask[..*len],
                 };
                 Piece { bytes, kind: PieceKind::Mask, start: *start }
+            }
+            Segment::Quote { len, start } => {
+                Piece { bytes: bare::quote((*len).into()), kind: PieceKind::Mask, start: *start }
             }
             Segment::Overlay { needle, part, start } => {
                 let bytes = self.overlay.map_or(&[][..], |overlay| overlay.part(self.set, *needle, *part));

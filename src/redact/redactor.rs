@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::bare::OutputEnd;
 use super::encoding::Form;
 use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
@@ -24,6 +25,7 @@ use super::scan::{Found, PIECE_LEN_MAX};
 use super::search::Search;
 
 mod kept;
+mod quote;
 mod swap;
 mod width;
 
@@ -83,6 +85,8 @@ pub struct Redactor {
     again: Option<Zeroizing<Box<[u8]>>>,
     /// Where masks keep the width of their regions. `None` until they do.
     widths: Option<Box<Widths>>,
+    /// The end of the output, if the set has quotes for bare values. In a box, as few sets have.
+    output_end: Option<Box<OutputEnd>>,
     /// Empty between calls; kept for its capacity.
     found: Vec<Found>,
     read: Vec<Occurrence>,
@@ -114,6 +118,7 @@ impl Redactor {
             old_counts: BTreeMap::new(),
             again: None,
             widths: None,
+            output_end: None,
             found: Vec::new(),
             read: Vec::new(),
             segments: Vec::new(),
@@ -141,9 +146,7 @@ impl Redactor {
         self.search(input);
         self.keep(copy, input, start);
         self.release(self.held_start(), start, copy.len);
-        let (held, starts) = (self.held_bytes(copy), (start - copy.len as u64, start));
-        let wrapped = self.search.wrapped();
-        Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input, starts, wrapped })
+        self.output(copy, input, Last::No)
     }
 
     /// Takes the first piece of a stream that continues where another redactor, now lost, stopped.
@@ -196,11 +199,7 @@ impl Redactor {
             self.keep(HeldCopy::default(), input, start);
             self.release(self.held_start(), start, 0);
         }
-        let wrapped = self.search.wrapped();
-        Some(Redacted::new(
-            &self.segments,
-            Texts { set: &self.set, overlay: self.overlay(), held: &[], input, starts: (start, start), wrapped },
-        ))
+        Some(self.output(HeldCopy::default(), input, last))
     }
 
     /// Searches the next piece.
@@ -249,7 +248,7 @@ impl Redactor {
         let found = self.regions.iter().find(|region| region.range.end > self.emitted);
         let until = found.map_or(until, |region| until.min(region.range.start));
         self.release(until, self.end(), copy.len);
-        self.without_input(copy)
+        self.output(copy, &[], Last::No)
     }
 
     /// Ends the stream, and returns the held-back bytes, masked if they are a partial match that
@@ -260,7 +259,7 @@ impl Redactor {
         self.end_search();
         self.release(self.end(), self.end(), copy.len);
         self.begin_anew();
-        self.without_input(copy)
+        self.output(copy, &[], Last::Yes)
     }
 
     /// Ends the search, and masks the partial match at the end of the stream if it reveals too
@@ -274,11 +273,19 @@ impl Redactor {
         region::add_any(&mut self.regions, partial.into_iter().map(region));
     }
 
-    /// The output of a call without input.
-    fn without_input(&self, copy: HeldCopy) -> Redacted<'_> {
-        let starts = (self.end() - copy.len as u64, self.end());
-        let (set, held) = (&self.set, self.held_bytes(copy));
-        Redacted::new(&self.segments, Texts { set, overlay: self.overlay(), held, input: &[], starts, wrapped: 0 })
+    /// The output of a call, as planned.
+    fn output<'a>(&'a mut self, copy: HeldCopy, input: &'a [u8], last: Last) -> Redacted<'a> {
+        if self.set.quotes() {
+            self.quote(copy, input);
+        }
+        self.output_end.take_if(|_| last == Last::Yes || !self.set.quotes());
+        Redacted::new(&self.segments, self.texts(copy, input))
+    }
+
+    fn texts<'a>(&'a self, copy: HeldCopy, input: &'a [u8]) -> Texts<'a> {
+        let start = self.end() - input.len() as u64;
+        let (held, starts) = (self.held_bytes(copy), (start - copy.len as u64, start));
+        Texts { set: &self.set, overlay: self.overlay(), held, input, starts, wrapped: self.search.wrapped() }
     }
 
     fn begin_anew(&mut self) {

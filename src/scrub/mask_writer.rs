@@ -19,10 +19,11 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zeroize::Zeroizing;
 
-use super::torn::Torn;
+use super::torn::{self, Torn};
 use super::{escape, file};
 use crate::NeedleSet;
 use crate::container::SplitSecret;
+use crate::redact::bare;
 use crate::redact::finder::Finder;
 use crate::redact::overlay::Overlay;
 use crate::redact::region::Region;
@@ -155,7 +156,7 @@ impl MaskTarget<'_> {
         region: &Region,
     ) -> Result<(), MaskError> {
         self.look_for(set, region)?;
-        self.overwrite(set, overlay, region)
+        self.overwrite_behind(set, overlay, region)
     }
 
     /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites
@@ -169,7 +170,21 @@ impl MaskTarget<'_> {
         self.look_for(set, region)?;
         let filler = overlay.part_filler().ok_or(Errno::NOTSUP)?;
         self.fill_escapes(&region.range(), filler)?;
-        self.overwrite(set, overlay, region)
+        self.overwrite_behind(set, overlay, region)
+    }
+
+    /// Like [`overwrite`](MaskTarget::overwrite), but the mask of a [bare value of JSON](bare) has
+    /// quotes. The mask of a very long one has none, since it would not be recognized after an
+    /// interruption.
+    fn overwrite_behind(&mut self, set: &NeedleSet, overlay: &Overlay, region: &Region) -> Result<(), MaskError> {
+        let range = region.range();
+        if range.end - range.start > torn::LEN_MIN as u64 || !set.quotes() {
+            return self.overwrite(set, overlay, region);
+        }
+        let mut before = Vec::new();
+        let from = range.start.saturating_sub(bare::CONTEXT_LEN as u64);
+        self.read_again(from..range.start, &mut |piece| before.extend_from_slice(piece))?;
+        self.fill(range, &mut |_, out| overlay.write_behind(&before, set, region, out))
     }
 
     /// Writes this byte over the rest of each escape that a range cuts.

@@ -25,7 +25,7 @@ use crate::redact::region::Region;
 
 /// The maximum length of a mask that is written in one step, in bytes: within a page, or across the
 /// boundary of two.
-const LEN_MIN: usize = 4 << 10;
+pub(super) const LEN_MIN: usize = 4 << 10;
 /// The number of bytes at a needle's end to search for.
 const END_LEN: usize = 64;
 /// The number of mask bytes before the rest to compare.

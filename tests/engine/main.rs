@@ -38,6 +38,7 @@ mod oracles;
 mod partial;
 mod parts;
 mod properties;
+mod quotes;
 mod readings;
 mod records;
 mod rests;

@@ -114,3 +114,39 @@ fn a24_a_rewritten_docker_log_stays_json() {
         }
     }
 }
+
+/// A number, list or object that is a secret has a mask with quotes: in place, in a container's
+/// record, and rewritten.
+#[test]
+fn a_scrubbed_bare_value_stays_json() {
+    use crate::scrub::{age, run, scrub};
+
+    let dir = tempfile::tempdir().unwrap();
+    let sources = dir.path().join("sources");
+    fs::create_dir(&sources).unwrap();
+    fs::write(sources.join("PIN"), "88442277").unwrap();
+    fs::write(sources.join("CFG"), r#"{"api_key":"zk-4471-moon-kite"}"#).unwrap();
+    let text = r#"{"pin":88442277,"cfg":{"api_key":"zk-4471-moon-kite"},"n":1}"#;
+    let record = format!(
+        "{{\"log\":{},\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00.123456789Z\"}}\n",
+        serde_json::to_string(&format!("{text}\n")).unwrap()
+    );
+    for options in [&[][..], &["--rewrite"]] {
+        let logs = dir.path().join(format!("logs{}", options.len()));
+        fs::create_dir(&logs).unwrap();
+        let (plain, docker) = (logs.join("a.log"), logs.join("b-json.log"));
+        fs::write(&plain, format!("{text}\n")).unwrap();
+        fs::write(&docker, &record).unwrap();
+        [&plain, &docker].into_iter().for_each(|path| age(path));
+        let mut command = scrub(["--secret-file".as_ref(), sources.as_os_str(), logs.as_os_str()]);
+        run(command.args(options)).ends(0);
+        let parsed =
+            |text: &str| -> Value { serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")) };
+        let plain = parsed(&fs::read_to_string(&plain).unwrap());
+        let docker = parsed(&fs::read_to_string(&docker).unwrap());
+        for line in [plain, parsed(docker["log"].as_str().unwrap())] {
+            assert!(line["pin"].is_string() && line["cfg"].is_string() && line["n"] == 1, "{line}");
+            assert!(!line.to_string().contains("zk-") && !line.to_string().contains("8844"), "{line}");
+        }
+    }
+}

@@ -24,6 +24,13 @@ pub(super) struct HeldCopy {
     pub(super) len: usize,
 }
 
+impl HeldCopy {
+    /// All bytes that a swap has searched again.
+    pub(super) fn of_swap(len: usize) -> HeldCopy {
+        HeldCopy { needle: None, len }
+    }
+}
+
 impl Kept {
     /// Drops the bytes that the last call has returned. Moves bytes only if as many were dropped,
     /// so that many short pieces cost no more than a long one.
@@ -63,9 +70,10 @@ impl Redactor {
         HeldCopy { needle: Some(needle), len }
     }
 
-    /// The bytes of this call's copy.
+    /// The bytes of this call's copy; all those searched again after a swap.
     pub(super) fn held_bytes(&self, copy: HeldCopy) -> &[u8] {
         match copy.needle {
+            None if self.again.is_some() => self.again.as_deref().map_or(&[], |again| &again[..]),
             None => self.kept.as_ref().map_or(&[], |kept| &kept.bytes[kept.from..kept.from + copy.len]),
             Some(_) if copy.len == 0 => &[],
             Some(needle) => &self.set.needle(needle)[..copy.len],

@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 use super::super::needle::NeedleSet;
 use super::super::node_map::NodeMap;
 use super::super::overlay::Overlay;
-use super::super::redacted::{Redacted, Texts};
+use super::super::redacted::Redacted;
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
 use super::super::search::Search;
 use super::kept::HeldCopy;
-use super::{Note, Redactor, RegionCounts};
+use super::{Last, Note, Redactor, RegionCounts};
 
 impl Redactor {
     /// Switches to another needle set. Held-back bytes are searched again, and returned if they
@@ -57,11 +57,10 @@ impl Redactor {
         self.keep(HeldCopy::default(), &again, start);
         self.again = Some(again);
         self.release(self.held_start(), end, (end - start) as usize);
-        let held = self.again.as_deref().map_or(&[][..], |again| &again[..]);
-        Redacted::new(
-            &self.segments,
-            Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts: (start, end), wrapped: 0 },
-        )
+        if let Some(end) = &mut self.output_end {
+            end.take_back(behind.len());
+        }
+        self.output(HeldCopy::of_swap((end - start) as usize), &[], Last::No)
     }
 
     /// Creates a redactor for a whole text that begins at this position of its stream.

@@ -28,6 +28,14 @@ pub fn check(set: &NeedleSet, text: &[u8]) {
     }
 }
 
+/// A mask without the quotes of a bare value of JSON.
+fn unquoted(mask: &[u8]) -> &[u8] {
+    let inner = mask
+        .strip_suffix(b"\"")
+        .map(|mask| &mask[..mask.iter().rposition(|&byte| byte != b'\\').map_or(0, |at| at + 1)]);
+    inner.and_then(|mask| Some(&mask[mask.iter().position(|&byte| byte == b'"')? + 1..])).unwrap_or(mask)
+}
+
 /// Every region is one filler, after a label that fits and may be shown; all other bytes are
 /// unchanged.
 fn check_named(set: &NeedleSet, text: &[u8], regions: &[regions::Seen], record: &[u8]) {
@@ -35,7 +43,7 @@ fn check_named(set: &NeedleSet, text: &[u8], regions: &[regions::Seen], record: 
     for &(start, end, needle) in regions {
         let region = start as usize..end as usize;
         let label = format!("[{}]", set.name_and_form(needle).0);
-        let mask = &record[region.clone()];
+        let mask = unquoted(&record[region.clone()]);
         fillers.extend_from_slice(mask.strip_prefix(label.as_bytes()).unwrap_or(mask));
         raw[region.clone()].copy_from_slice(&text[region]);
     }
