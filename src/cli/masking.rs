@@ -116,6 +116,8 @@ pub(crate) enum Format {
     OctetCounted,
     /// The export format of systemd's journal
     JournalExport,
+    /// Standard output and error of a container, as Docker's API multiplexes them
+    DockerStream,
 }
 
 impl From<Format> for StreamFormat {
@@ -125,6 +127,7 @@ impl From<Format> for StreamFormat {
             Format::Raw => StreamFormat::Raw,
             Format::OctetCounted => StreamFormat::OctetCounted,
             Format::JournalExport => StreamFormat::JournalExport,
+            Format::DockerStream => StreamFormat::DockerStream,
         }
     }
 }

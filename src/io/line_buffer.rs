@@ -127,6 +127,25 @@ impl LineBuffer {
         Ok(())
     }
 
+    /// Writes the pending bytes of the unfinished line.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`. Bytes that it did not accept are lost then.
+    pub(super) fn give_out<E>(&mut self, end: u64, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        if let Some(release) = &mut self.release {
+            release.end(end);
+        }
+        let sent = if self.held.is_empty() { Ok(()) } else { sink(self.held.content()) };
+        self.held.clear_to(KEPT_LEN_MAX);
+        sent
+    }
+
+    /// Whether bytes of an unfinished line are pending.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Ends the stream, and writes the rest.
     ///
     /// # Errors
@@ -137,14 +156,7 @@ impl LineBuffer {
         redactor: &mut Redactor,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if let Some(release) = &mut self.release {
-            release.end(redactor.end());
-        }
-        if !self.held.is_empty() {
-            let sent = sink(self.held.content());
-            self.held.clear_to(KEPT_LEN_MAX);
-            sent?;
-        }
+        self.give_out(redactor.end(), sink)?;
         redactor.finish().pieces().try_for_each(sink)
     }
 }

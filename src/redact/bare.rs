@@ -8,8 +8,7 @@
 //! The place is known by the output before it, so that no byte waits: the value of a key, or an
 //! element of a list that is one.
 
-use super::mask::Mask;
-use super::needle::NeedleSet;
+use super::needle_list::NeedleList;
 
 /// The number of bytes of output that decide, at most.
 pub(crate) const CONTEXT_LEN: usize = 128;
@@ -20,11 +19,10 @@ const QUOTE: &[u8] = b"\\\\\\\\\\\\\\\"";
 /// White space in JSON.
 const BLANKS: &[u8] = b" \t\r\n";
 
-/// Whether masks of this set can have quotes: a needle may be bare, and quotes beside a mask cannot
-/// form a needle with any text beside them.
-pub(super) fn can_quote(set: &NeedleSet) -> bool {
-    let needles = || (0..set.len()).map(|needle| set.needle(needle));
-    matches!(set.mask(), Mask::Template(_)) && needles().any(may_be_bare) && !needles().any(conflicts)
+/// Whether masks can have quotes: a needle may be bare, and quotes beside a mask cannot form a
+/// needle with any text beside them.
+pub(super) fn can_quote(needles: &NeedleList) -> bool {
+    needles.iter().any(may_be_bare) && !needles.iter().any(conflicts)
 }
 
 /// Whether JSON could have this needle without quotes.

@@ -135,7 +135,7 @@ impl NeedleSet {
             &Mask::Char(c) => vec![vec![c; MASK_BATCH_LEN].into()],
         };
         self.mask = mask;
-        self.quotes = bare::can_quote(self);
+        self.quotes = matches!(self.mask, Mask::Template(_)) && bare::can_quote(self.scanner.needles());
     }
 
     /// Whether the mask of a [bare value of JSON](bare) has quotes.

@@ -110,6 +110,35 @@ fn an_exported_journal_gets_new_lengths() {
     }
 }
 
+/// Docker's API has both outputs of a container in one stream: each is a text that goes on from
+/// piece to piece.
+#[test]
+fn a_multiplexed_stream_gets_new_lengths() {
+    let piece = |stream: u8, text: &str| {
+        [&[stream, 0, 0, 0][..], &u32::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
+    };
+    let (begin, end) = SECRET.split_at(9);
+    let input = [
+        piece(1, &format!("login {SECRET} ok\n")),
+        piece(2, &format!("long {begin}")),
+        piece(1, "between\n"),
+        piece(2, &format!("{end} line\n")),
+    ];
+    let between = piece(1, "between\n");
+    let (login, masked) = (piece(1, "login [REDACTED:A] ok\n"), piece(2, "[REDACTED:A] line\n"));
+    for options in [&[][..], &["--format", "docker-stream"]] {
+        let ran = run(hushlog([&["--env", "A"], options].concat()).env("A", SECRET), &input.concat()).ends(0);
+        assert_eq!(ran.stdout, [&*login, &piece(2, "long "), &between, &masked].concat(), "{options:?}");
+        assert_eq!(ran.err(), "");
+    }
+    let ran = run(hushlog(["--env", "A", "--release", "line"]).env("A", SECRET), &input.concat()).ends(0);
+    assert_eq!(ran.stdout, [login, between, piece(2, "long [REDACTED:A] line\n")].concat());
+    let ran = run(hushlog(["--env", "A", "--mask-char", "*"]).env("A", SECRET), &input.concat()).ends(0);
+    let masks = "*".repeat(SECRET.len());
+    let wanted = [piece(1, &format!("login {masks} ok\n")), piece(2, "long "), piece(1, "between\n")];
+    assert_eq!(ran.stdout, [wanted.concat(), piece(2, &format!("{masks} line\n"))].concat());
+}
+
 /// Long inputs also pass through pages that are spliced.
 #[test]
 fn many_messages_with_lengths_are_counted() {

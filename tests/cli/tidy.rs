@@ -46,6 +46,7 @@ const REDACT: &[&str] = &[
     "mask",
     "naive",
     "needle_list",
+    "bare",
     "node_map",
     "automaton",
     "prefilter",
@@ -187,15 +188,7 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
 /// Constructors of redacted bytes beside the redactor, and the only files that call each: see
 /// `redact::redacted`.
 const REDACTED_BY_HAND: &[(&str, &[&str])] = &[
-    (
-        "Piece::fixed(",
-        &[
-            "src/io/frames/journal_export.rs",
-            "src/io/frames/octet_counted.rs",
-            "src/sidecar/stream/boundaries.rs",
-            "src/sidecar/stream/out.rs",
-        ],
-    ),
+    ("Piece::fixed(", &["src/io/frames/framing.rs", "src/sidecar/stream/boundaries.rs", "src/sidecar/stream/out.rs"]),
     ("RedactedBuf::reread(", &["src/sidecar/sink/spool.rs"]),
     (".fill_in(", &["src/container/placeholders.rs", "src/redact/redacted.rs"]),
 ];

@@ -96,6 +96,46 @@ fn messages_with_lengths_get_new_lengths() {
     sidecar.stop();
 }
 
+/// A piece of a container's output, as Docker's API multiplexes it.
+fn piece(stream: u8, text: &str) -> Vec<u8> {
+    let len = u32::try_from(text.len()).expect("a short text");
+    [&[stream, 0, 0, 0][..], &len.to_be_bytes(), text.as_bytes()].concat()
+}
+
+#[test]
+fn the_outputs_of_a_container_get_new_lengths() {
+    let place = Place::new();
+    let declared = "name: declared, format: docker-stream, release: exact, source: { unix: DIR/declared }, \
+                    sink: { file: DIR/of-declared }";
+    let config = place.streams(&[UNIX, declared]);
+    let mut sidecar = place.start(&config);
+    let ((begin, end), sidecar_dir) = (VALUE.split_at(VALUE.len() / 2), sidecar.path(""));
+    let is = |file: &str, wanted: &[&[u8]]| {
+        let (path, wanted) = (sidecar_dir.join(file), wanted.concat());
+        until("all are out", || fs::read(&path).is_ok_and(|out| out == wanted));
+    };
+    let mut connection = sidecar.connect("app");
+    connection.write_all(&[piece(1, &format!("a {begin}")), piece(2, "between\n")].concat()).expect("it reads");
+    is("out", &[&piece(2, "between\n")]);
+    connection.write_all(&piece(1, &format!("{end}\n"))).expect("it reads");
+    is("out", &[&piece(2, "between\n"), &piece(1, &format!("a {MASK}\n"))]);
+    drop(connection);
+    // A set that comes later, and a stream that ceases to be pieces.
+    let mut connection = sidecar.connect("declared");
+    connection.write_all(&piece(1, "a late-val")).expect("it reads");
+    is("of-declared", &[&piece(1, "a late-val")]);
+    connection.write_all(&piece(1, &format!(" {begin}"))).expect("it reads");
+    is("of-declared", &[&piece(1, "a late-val"), &piece(1, " ")]);
+    sidecar.ask(&["add", "B"], "late-value-77").ends(0);
+    connection.write_all(&piece(1, &format!("{end} late-val"))).expect("it reads");
+    let masked = piece(1, &format!("{MASK} "));
+    is("of-declared", &[&piece(1, "a late-val"), &piece(1, " "), &masked]);
+    connection.write_all(b"ue-77, no piece\n").expect("it reads");
+    is("of-declared", &[&piece(1, "a late-val"), &piece(1, " "), &masked, b"[REDACTED:B], no piece\n"]);
+    sidecar.says("the stream declared: the text is no more messages with their lengths");
+    sidecar.stop();
+}
+
 /// A message that waits is searched with a set that came later.
 #[test]
 fn a_message_that_waits_is_searched_with_a_new_set() {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{End, FRAME_LEN_MAX, Framing, Header, Part};
+use super::framing::{End, FRAME_LEN_MAX, Framing, Header, Part, fixed};
 use crate::redact::redacted::Piece;
 
 /// The first field of each entry that `journalctl` writes.
@@ -13,15 +13,6 @@ const CURSOR: &[u8] = b"__CURSOR=";
 const NAME_LEN_MAX: usize = 64;
 /// The length of a length.
 const LENGTH_LEN: usize = 8;
-
-static BYTES: [u8; 256] = {
-    let (mut bytes, mut at) = ([0; 256], 0);
-    while at < 256 {
-        bytes[at] = at as u8;
-        at += 1;
-    }
-    bytes
-};
 
 pub(super) struct JournalExport;
 
@@ -112,7 +103,7 @@ impl Framing for JournalExport {
 
     fn write_length(&self, len: usize, pieces: &mut Vec<Piece<'static>>) {
         for byte in (len as u64).to_le_bytes() {
-            pieces.push(Piece::fixed(&BYTES[usize::from(byte)..][..1], 0));
+            pieces.push(fixed(byte));
         }
     }
 }

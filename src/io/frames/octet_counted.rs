@@ -1,14 +1,12 @@
 //! Octet counting of RFC 6587: `49 <13>1 - h app - - - text`, one message behind the other.
 
-use super::{Framing, Header};
+use super::framing::{Framing, Header, fixed};
 use crate::redact::redacted::Piece;
 
 /// The maximum number of digits of a length.
 const DIGITS_MAX: usize = 8;
 /// The maximum number of digits of a priority.
 const PRIORITY_DIGITS_MAX: usize = 3;
-
-static DIGITS: [u8; 10] = *b"0123456789";
 
 pub(super) struct OctetCounted;
 
@@ -34,10 +32,7 @@ impl Framing for OctetCounted {
     }
 
     fn write_header(&self, len: usize, pieces: &mut Vec<Piece<'static>>) {
-        for digit in len.to_string().bytes() {
-            pieces.push(Piece::fixed(&DIGITS[usize::from(digit - b'0')..][..1], 0));
-        }
-        pieces.push(Piece::fixed(b" ", 0));
+        pieces.extend(len.to_string().bytes().chain([b' ']).map(fixed));
     }
 }
 

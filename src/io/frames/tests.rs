@@ -7,7 +7,7 @@ use crate::io::line_buffer::LineBuffer;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 use crate::{Mask, NeedleSet, Secret};
-use StreamFormat::{Auto, JournalExport, OctetCounted};
+use StreamFormat::{Auto, DockerStream, JournalExport, OctetCounted};
 
 const SECRET: &str = "hunter2-key";
 
@@ -251,6 +251,7 @@ fn a_mask_of_the_same_length_needs_no_count() {
     let set = NeedleSet::exactly(secrets, Mask::Char(b'*')).expect("no collision");
     assert!(Frames::new(OctetCounted, &set, false).is_none());
     assert!(Frames::new(StreamFormat::Raw, &self::set(&[SECRET]), false).is_none());
+    assert!(Frames::new(DockerStream, &set, false).is_some(), "a text goes on from frame to frame");
 }
 
 /// Messages of any bytes, in pieces of any length: as many come out, each as if it were searched
@@ -282,6 +283,138 @@ fn each_message_is_searched_by_itself() {
                 assert_eq!(String::from_utf8_lossy(&out.concat()), String::from_utf8_lossy(&wanted));
                 assert!(!is_lost);
             }
+        }
+    }
+}
+
+/// A frame of a multiplexed stream.
+fn docker(stream: u8, text: &str) -> String {
+    let len = u8::try_from(text.len()).expect("a short text");
+    let header = String::from_utf8(vec![stream, 0, 0, 0, 0, 0, 0, len]).expect("text");
+    header + text
+}
+
+/// The output with exact release, the same at every cut; with line release, at every cut another.
+#[track_caller]
+fn docker_at_all_cuts(set: &Arc<NeedleSet>, format: StreamFormat, input: &str) -> (String, bool) {
+    let whole = |release| {
+        let (all, is_lost) = outputs(set, format, release, &[input.as_bytes()]);
+        (String::from_utf8(all.concat()).expect("text"), is_lost)
+    };
+    for release in [Release::Exact, Release::Line] {
+        let wanted = whole(release);
+        for one in 0..=input.len() {
+            for two in one..=input.len() {
+                let pieces = [&input.as_bytes()[..one], &input.as_bytes()[one..two], &input.as_bytes()[two..]];
+                let (all, is_lost) = outputs(set, format, release, &pieces);
+                let all = String::from_utf8(all.concat()).expect("text");
+                assert_eq!((all, is_lost), wanted, "cut at {one} and {two}, {release:?}");
+            }
+        }
+    }
+    whole(Release::Exact)
+}
+
+#[test]
+fn each_output_of_a_container_is_a_text() {
+    for format in [Auto, DockerStream] {
+        for (input, wanted) in [
+            (vec![(1, "an hunter2-key.\n"), (2, "plain\n")], vec![(1, "an [S].\n"), (2, "plain\n")]),
+            (vec![(1, "an hunter2-"), (2, "plain"), (1, "key.")], vec![(1, "an "), (2, "plain"), (1, "[S].")]),
+            (vec![(2, "hunter2-"), (1, "hunter2-"), (2, "key"), (1, "kex")], vec![(2, "[S]"), (1, "hunter2-kex")]),
+            (vec![(1, "hunter"), (2, "x")], vec![(2, "x"), (1, "hunter")]),
+            (vec![(1, "a hunter2-"), (2, "x")], vec![(1, "a "), (2, "x"), (1, "[S]")]),
+            (vec![(2, ""), (1, "x"), (1, ""), (2, "y")], vec![(2, ""), (1, "x"), (1, ""), (2, "y")]),
+            (vec![], vec![]),
+        ] {
+            let stream =
+                |frames: &[(u8, &str)]| frames.iter().map(|(stream, text)| docker(*stream, text)).collect::<String>();
+            let out = docker_at_all_cuts(&set(&[SECRET]), format, &stream(&input));
+            assert_eq!(out, (stream(&wanted), false), "{format:?} {input:?}");
+        }
+    }
+}
+
+#[test]
+fn a_multiplexed_stream_that_ceases_is_masked_as_plain_text() {
+    let set = set(&[SECRET]);
+    let (frame, masked) = (docker(1, "an hunter2-key\n"), docker(1, "an [S]\n"));
+    for format in [Auto, DockerStream] {
+        for (rest, wanted) in [("no frame hunter2-key", "no frame [S]"), ("\x01\0\0x hunter2-key", "\x01\0\0x [S]")] {
+            let out = docker_at_all_cuts(&set, format, &[&*frame, &frame, rest].concat());
+            assert_eq!(out, ([&*masked, &masked, wanted].concat(), true), "{format:?}");
+        }
+        // The frames cease within a secret.
+        let out = docker_at_all_cuts(&set, format, &(frame.clone() + &docker(2, "x hunter") + "2-key"));
+        assert_eq!(out, (masked.clone() + &docker(2, "x ") + "[S]", true), "{format:?}");
+    }
+    // Of a stream that was none, no byte of a header changes.
+    let out = docker_at_all_cuts(&set, Auto, &(docker(1, "an hunter") + "2-key and more"));
+    assert_eq!(out, ("\x01\0\0\0\0\0\0\x09an [S] and more".to_owned(), false));
+    let out = docker_at_all_cuts(&set, Auto, &(frame.clone() + "and more"));
+    assert_eq!(out, (frame.replace(SECRET, "[S]") + "and more", false));
+    for text in ["\x01\0\0\0\0\0\0\x0bhunter", "\x01\0\0", "\x01hunter2-key", "\x02\0\0\0\0\x7f\0\0hunter2-key"] {
+        assert_eq!(docker_at_all_cuts(&set, Auto, text), (text.replace(SECRET, "[S]"), false));
+    }
+}
+
+/// Its reader waits for as many bytes as before.
+#[test]
+fn a_frame_that_is_cut_off_lacks_as_many_bytes() {
+    let set = set(&[SECRET]);
+    let cut =
+        |len: u8, text: &str| format!("{}{text}", String::from_utf8(vec![1, 0, 0, 0, 0, 0, 0, len]).expect("text"));
+    let out = docker_at_all_cuts(&set, DockerStream, &(docker(2, "plain") + &cut(40, "an hunter2-key")));
+    assert_eq!(out, (docker(2, "plain") + &cut(32, "an [S]"), false));
+    let out = docker_at_all_cuts(&set, DockerStream, &cut(40, ""));
+    assert_eq!(out, (cut(40, ""), false));
+}
+
+/// Without a declaration, the length could be the first byte of a secret, before which a hostile
+/// writer has put the rest of a header.
+#[test]
+fn a_secret_that_begins_as_a_length_is_masked() {
+    let secret = "Aunter2-key-of-sixty-six-bytes-0123456789-0123456789-0123456789-01";
+    let set = set(&[secret]);
+    assert_eq!(usize::from(b'A'), secret.len() - 1);
+    let (before, hostile) = (docker(1, "x\n"), format!("\x01\0\0\0\0\0\0{secret}\n"));
+    for input in [hostile.clone(), format!("{before}{before}{hostile}")] {
+        let (out, _) = docker_at_all_cuts(&set, Auto, &input);
+        assert_eq!(out, input.replace(secret, "[S]"));
+    }
+}
+
+/// Frames of any bytes: in each stream comes out what its text alone comes out as.
+#[test]
+fn each_stream_is_searched_by_itself() {
+    let set = set(&["ab", "abc", "bca", "\0a"]);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for _ in 0..2000 {
+        let (mut input, mut texts) = (Vec::new(), [(); 3].map(|()| Vec::new()));
+        for _ in 0..next(8) {
+            let (stream, text): (_, Vec<u8>) =
+                (1 + next(2) as u8, (0..next(9)).map(|_| b"abc \n\0\x01"[next(7) as usize]).collect());
+            input.extend([stream, 0, 0, 0, 0, 0, 0, text.len() as u8]);
+            input.extend_from_slice(&text);
+            texts[usize::from(stream)].extend(text);
+        }
+        let len = 1 + next(7) as usize;
+        let pieces: Vec<&[u8]> = input.chunks(len).collect();
+        for release in [Release::Exact, Release::Line] {
+            let (out, is_lost) = outputs(&set, DockerStream, release, &pieces);
+            let (out, mut demultiplexed) = (out.concat(), [(); 3].map(|()| Vec::new()));
+            let mut rest = &out[..];
+            while let [stream, 0, 0, 0, 0, 0, 0, len, more @ ..] = rest {
+                let (text, more) = more.split_at(usize::from(*len));
+                demultiplexed[usize::from(*stream)].extend_from_slice(text);
+                rest = more;
+            }
+            assert!(rest.is_empty() && !is_lost);
+            assert_eq!(demultiplexed, texts.each_ref().map(|text| set.redact_cow(text).into_owned()));
         }
     }
 }

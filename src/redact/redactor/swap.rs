@@ -68,6 +68,19 @@ impl Redactor {
         Redactor { search: Search::at(start), emitted: start, ..Redactor::new(Arc::clone(set)).mask_partial(false) }
     }
 
+    /// Creates a redactor for another text of the same stream, which begins at this position.
+    #[allow(dead_code, reason = "only streams with frames ask, which a library may be without")]
+    pub(crate) fn beside(&self) -> Redactor {
+        Redactor { mask_partial: self.mask_partial, ..Redactor::aside(&self.set, self.end()) }
+    }
+
+    /// The counts, which begin anew.
+    #[allow(dead_code, reason = "only streams with frames ask, which a library may be without")]
+    pub(crate) fn take_counts(&mut self) -> RegionCounts {
+        self.fold_counts();
+        std::mem::take(&mut self.old_counts)
+    }
+
     /// Adds the counts of another redactor of this stream.
     pub(crate) fn count_with(&mut self, counts: RegionCounts) {
         counts.into_iter().for_each(|(key, count)| *self.old_counts.entry(key).or_default() += count);

@@ -135,8 +135,9 @@ pub struct Stream {
     /// The longest line that waits for its end, in bytes. Default: 1M.
     pub line_max: Option<Size>,
     /// The format: `auto` (default), `raw`, `octet-counted` (syslog messages with their lengths),
-    /// `journal-export`, `docker` (json-file) or `cri`, whose partial lines are joined. `auto` is
-    /// `octet-counted` or `journal-export` if the stream begins as that, and otherwise `raw`.
+    /// `journal-export`, `docker-stream` (both outputs of a container, as Docker's API has them),
+    /// `docker` (json-file) or `cri`, whose partial lines are joined. `auto` is one of the first
+    /// three with lengths if the stream begins as that, and otherwise `raw`.
     pub format: Option<Format>,
 }
 

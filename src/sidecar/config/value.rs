@@ -38,6 +38,8 @@ pub enum Format {
     OctetCounted,
     /// The export format of systemd's journal.
     JournalExport,
+    /// Standard output and error of a container, as Docker's API multiplexes them.
+    DockerStream,
     /// Records of Docker's json-file driver.
     Docker,
     /// Records of the container runtime interface.

@@ -98,6 +98,7 @@ impl Engine {
             Format::Auto => framed(StreamFormat::Auto),
             Format::OctetCounted => framed(StreamFormat::OctetCounted),
             Format::JournalExport => framed(StreamFormat::JournalExport),
+            Format::DockerStream => framed(StreamFormat::DockerStream),
             Format::Docker => container(RecordFormat::Docker),
             Format::Cri => container(RecordFormat::Cri),
         }

@@ -55,7 +55,7 @@ impl Framed {
         if self.share.fits(held) {
             self.share.take(held);
         } else {
-            let Ok(()) = frames.give_up(&mut sink);
+            let Ok(()) = frames.give_up(&mut self.redactor, &mut sink);
         }
         (taken, self.output.pieces(), self.redactor.end())
     }
