@@ -118,6 +118,8 @@ pub(crate) enum Format {
     JournalExport,
     /// Standard output and error of a container, as Docker's API multiplexes them
     DockerStream,
+    /// A value of JSON on each line, which stays one
+    JsonLines,
 }
 
 impl From<Format> for StreamFormat {
@@ -128,6 +130,7 @@ impl From<Format> for StreamFormat {
             Format::OctetCounted => StreamFormat::OctetCounted,
             Format::JournalExport => StreamFormat::JournalExport,
             Format::DockerStream => StreamFormat::DockerStream,
+            Format::JsonLines => StreamFormat::JsonLines,
         }
     }
 }

@@ -2,6 +2,8 @@
 //! counts bytes then loses the rest of the stream. So each frame waits until it is whole, and goes
 //! out with its new length.
 //!
+//! [`JsonLines`] has no lengths, but a syntax that a mask could break.
+//!
 //! [`Counted`] has the formats whose frames are texts by themselves, [`Multiplexed`] those of two
 //! streams in one, whose texts go on from frame to frame. Without a declaration
 //! ([`StreamFormat::Auto`]) the first byte decides which a stream may be.
@@ -12,6 +14,8 @@
 mod counted;
 mod framing;
 mod journal_export;
+mod json_lines;
+mod json_syntax;
 mod multiplexed;
 mod octet_counted;
 
@@ -25,6 +29,7 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 use counted::Counted;
+use json_lines::JsonLines;
 use multiplexed::Multiplexed;
 
 /// The format of a stream.
@@ -42,6 +47,8 @@ pub enum StreamFormat {
     JournalExport,
     /// The output of a container without a terminal, as Docker's API multiplexes it.
     DockerStream,
+    /// A value of JSON on each line, which stays one.
+    JsonLines,
 }
 
 /// The frames of one stream, before a redactor.
@@ -56,6 +63,7 @@ pub(crate) enum Frames {
     Lost,
     Counted(Counted),
     Multiplexed(Multiplexed),
+    JsonLines(JsonLines),
 }
 
 impl Frames {
@@ -69,6 +77,7 @@ impl Frames {
             StreamFormat::Auto => Some(Frames::Auto { counts, by_lines }),
             StreamFormat::OctetCounted => counted(&octet_counted::OctetCounted),
             StreamFormat::JournalExport => counted(&journal_export::JournalExport),
+            StreamFormat::JsonLines => Some(Frames::JsonLines(JsonLines::new())),
             StreamFormat::DockerStream => Some(Frames::Multiplexed(Multiplexed::new(true, by_lines))),
         }
     }
@@ -96,6 +105,7 @@ impl Frames {
             Frames::Auto { .. } | Frames::Lost => Ok(0),
             Frames::Counted(frames) => frames.push(redactor, input, sink),
             Frames::Multiplexed(frames) => frames.push(redactor, input, sink),
+            Frames::JsonLines(lines) => lines.push(redactor, input, sink).map(|()| input.len()),
         }
     }
 
@@ -113,6 +123,7 @@ impl Frames {
             Frames::Auto { .. } | Frames::Lost => Ok(()),
             Frames::Counted(frames) => frames.finish(redactor, sink),
             Frames::Multiplexed(frames) => frames.finish(redactor, sink),
+            Frames::JsonLines(lines) => lines.finish(redactor, sink),
         }
     }
 
@@ -124,13 +135,14 @@ impl Frames {
             Frames::Lost => true,
             Frames::Counted(frames) => frames.is_lost(),
             Frames::Multiplexed(frames) => frames.is_lost(),
+            Frames::JsonLines(lines) => lines.is_lost(),
         }
     }
 
     /// Whether the stream was known to consist of frames.
     pub(crate) fn is_known(&self) -> bool {
         match self {
-            Frames::Auto { .. } | Frames::Lost => false,
+            Frames::Auto { .. } | Frames::Lost | Frames::JsonLines(_) => false,
             Frames::Counted(frames) => frames.is_known(),
             Frames::Multiplexed(frames) => frames.is_known(),
         }
@@ -143,6 +155,7 @@ impl Frames {
             Frames::Auto { .. } | Frames::Lost => 0,
             Frames::Counted(frames) => frames.held(),
             Frames::Multiplexed(frames) => frames.held(),
+            Frames::JsonLines(lines) => lines.held(),
         }
     }
 
@@ -161,6 +174,7 @@ impl Frames {
             Frames::Auto { .. } | Frames::Lost => Ok(()),
             Frames::Counted(frames) => frames.give_up(sink),
             Frames::Multiplexed(frames) => frames.give_up(redactor, sink),
+            Frames::JsonLines(lines) => lines.give_up(sink),
         }
     }
 
@@ -171,13 +185,14 @@ impl Frames {
             Frames::Auto { .. } | Frames::Lost => drop(redactor.swap(set)),
             Frames::Counted(frames) => frames.swap(redactor, set),
             Frames::Multiplexed(frames) => frames.swap(redactor, set),
+            Frames::JsonLines(lines) => lines.swap(redactor, &set),
         }
     }
 
     /// The bytes at the end of the input so far that were not searched, once the stream is lost.
     pub(crate) fn take_rest(&mut self) -> Zeroizing<Vec<u8>> {
         match self {
-            Frames::Auto { .. } | Frames::Lost => Zeroizing::default(),
+            Frames::Auto { .. } | Frames::Lost | Frames::JsonLines(_) => Zeroizing::default(),
             Frames::Counted(frames) => frames.take_rest(),
             Frames::Multiplexed(frames) => frames.take_rest(),
         }

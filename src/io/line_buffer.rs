@@ -101,12 +101,7 @@ impl LineBuffer {
         let Some(release) = &mut self.release else {
             return redactor.swap(Arc::clone(set)).pieces().try_for_each(sink);
         };
-        let (waited, mut held) = (self.held.content(), RedactedBuf::new(KEPT_LEN_MAX));
-        release.swap(redactor, set, waited.bytes(), &mut |again| match again {
-            Again::Same(range) => held.append_growing(waited.part(range)),
-            Again::New(redacted) => redacted.pieces().for_each(|piece| held.append_growing(piece)),
-        });
-        self.held = held;
+        search_again(release, &mut self.held, redactor, set);
         Ok(())
     }
 
@@ -159,6 +154,21 @@ impl LineBuffer {
         self.give_out(redactor.end(), sink)?;
         redactor.finish().pieces().try_for_each(sink)
     }
+}
+
+/// Changes the set, and searches the pending bytes with it.
+pub(super) fn search_again(
+    release: &mut LineRelease,
+    held: &mut RedactedBuf,
+    redactor: &mut Redactor,
+    set: &Arc<NeedleSet>,
+) {
+    let before = std::mem::replace(held, RedactedBuf::new(KEPT_LEN_MAX));
+    let waited = before.content();
+    release.swap(redactor, set, waited.bytes(), &mut |again| match again {
+        Again::Same(range) => held.append_growing(waited.part(range)),
+        Again::New(redacted) => redacted.pieces().for_each(|piece| held.append_growing(piece)),
+    });
 }
 
 /// Writes the first `len` bytes of the pending ones and of the pieces after them, and keeps the

@@ -19,10 +19,9 @@ const QUOTE: &[u8] = b"\\\\\\\\\\\\\\\"";
 /// White space in JSON.
 const BLANKS: &[u8] = b" \t\r\n";
 
-/// Whether masks can have quotes: a needle may be bare, and quotes beside a mask cannot form a
-/// needle with any text beside them.
-pub(super) fn can_quote(needles: &NeedleList) -> bool {
-    needles.iter().any(may_be_bare) && !needles.iter().any(conflicts)
+/// Whether quotes beside a mask cannot form a needle with any text beside them.
+pub(super) fn is_safe(needles: &NeedleList) -> bool {
+    !needles.iter().any(conflicts)
 }
 
 /// Whether JSON could have this needle without quotes.

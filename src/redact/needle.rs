@@ -37,6 +37,7 @@ pub struct NeedleSet {
     masks: Vec<Box<[u8]>>,
     /// See [`quotes`](NeedleSet::quotes).
     quotes: bool,
+    quotes_are_safe: bool,
     pub(super) notices: Vec<Notice>,
     scanner: Scanner,
 }
@@ -116,6 +117,7 @@ impl NeedleSet {
             mask: Mask::default(),
             masks: Vec::new(),
             quotes: false,
+            quotes_are_safe: false,
             notices: Vec::new(),
             scanner,
         }
@@ -135,12 +137,20 @@ impl NeedleSet {
             &Mask::Char(c) => vec![vec![c; MASK_BATCH_LEN].into()],
         };
         self.mask = mask;
-        self.quotes = matches!(self.mask, Mask::Template(_)) && bare::can_quote(self.scanner.needles());
+        let mut needles = self.scanner.needles().iter();
+        self.quotes_are_safe = bare::is_safe(self.scanner.needles());
+        self.quotes = self.quotes_are_safe && matches!(self.mask, Mask::Template(_)) && needles.any(bare::may_be_bare);
     }
 
     /// Whether the mask of a [bare value of JSON](bare) has quotes.
     pub(crate) fn quotes(&self) -> bool {
         self.quotes
+    }
+
+    /// Whether a quote beside a mask cannot complete a needle.
+    #[allow(dead_code, reason = "only streams with frames ask, which a library may be without")]
+    pub(crate) fn quotes_are_safe(&self) -> bool {
+        self.quotes_are_safe
     }
 
     /// The quote for both sides of a mask named after this needle, behind this output.

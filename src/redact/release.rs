@@ -58,11 +58,11 @@ pub(crate) enum Again<'a> {
 
 /// Output of one kind.
 #[derive(Clone, Copy)]
-struct Run {
+pub(crate) struct Run {
     /// The position of its bytes in the stream; for a mask, the beginning of its region.
-    start: u64,
-    is_mask: bool,
-    len: usize,
+    pub(crate) start: u64,
+    pub(crate) is_mask: bool,
+    pub(crate) len: usize,
 }
 
 impl Run {
@@ -226,8 +226,14 @@ impl LineRelease {
         len
     }
 
+    /// The pending bytes, in order.
+    #[allow(dead_code, reason = "only streams of JSON ask, which a library may be without")]
+    pub(crate) fn runs(&self) -> impl Iterator<Item = Run> {
+        self.runs.iter().copied()
+    }
+
     /// Releases this many bytes.
-    fn take(&mut self, len: usize) -> usize {
+    pub(crate) fn take(&mut self, len: usize) -> usize {
         self.waiting_len -= len;
         let mut rest = len;
         while let Some(first) = self.runs.front_mut().filter(|_| rest > 0) {

@@ -139,6 +139,31 @@ fn a_multiplexed_stream_gets_new_lengths() {
     assert_eq!(ran.stdout, [wanted.concat(), piece(2, &format!("{masks} line\n"))].concat());
 }
 
+/// Whichever bytes of a line are a secret, it stays JSON.
+#[test]
+fn a_line_of_json_stays_json() {
+    let filter = |options: &[&str], secret: &str, input: &str| {
+        let ran = run(hushlog([&["--env", "A"], options].concat()).env("A", secret), input.as_bytes()).ends(0);
+        assert_eq!(ran.err(), "");
+        ran.out()
+    };
+    let json_lines = ["--format", "json-lines"];
+    let (cut, number) = ("nabc-moon-kite-4471", "47114711");
+    for (secret, input, wanted) in [
+        (cut, r#"{"m":"a\nabc-moon-kite-4471"}"#, r#"{"m":"a[REDACTED:A]"}"#),
+        (number, r#"{"n":147114711.5,"ok":true}"#, r#"{"n":"[REDACTED:A]","ok":true}"#),
+        (number, r#"{"m":"47114711","n":[47114711]}"#, r#"{"m":"[REDACTED:A]","n":["[REDACTED:A]"]}"#),
+        (number, "no JSON 47114711", "no JSON [REDACTED:A]"),
+    ] {
+        assert_eq!(filter(&json_lines, secret, &format!("{input}\n{input}")), format!("{wanted}\n{wanted}"));
+    }
+    // Without the format, the place of a bare value has a mask in quotes.
+    let bare = r#"{"pin":47114711,"log":"{\"pin\": 47114711}"}"#;
+    let wanted = r#"{"pin":"[REDACTED:A]","log":"{\"pin\": \"[REDACTED:A]\"}"}"#;
+    assert_eq!(filter(&[], number, bare), wanted);
+    assert_eq!(filter(&json_lines, number, bare), wanted);
+}
+
 /// Long inputs also pass through pages that are spliced.
 #[test]
 fn many_messages_with_lengths_are_counted() {

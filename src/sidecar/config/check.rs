@@ -186,8 +186,8 @@ impl Stream {
             Format::Raw | Format::Docker | Format::Cri => Ok(format),
             _ if self.source.unix_datagram.is_none() => Ok(format),
             Format::Auto => Ok(Format::Raw),
-            Format::OctetCounted | Format::JournalExport | Format::DockerStream => {
-                Err(Problem::of("format", "a format with lengths is not valid with unix_datagram"))
+            Format::OctetCounted | Format::JournalExport | Format::DockerStream | Format::JsonLines => {
+                Err(Problem::of("format", "this format is not valid with unix_datagram"))
             }
         }
     }

@@ -136,8 +136,9 @@ pub struct Stream {
     pub line_max: Option<Size>,
     /// The format: `auto` (default), `raw`, `octet-counted` (syslog messages with their lengths),
     /// `journal-export`, `docker-stream` (both outputs of a container, as Docker's API has them),
-    /// `docker` (json-file) or `cri`, whose partial lines are joined. `auto` is one of the first
-    /// three with lengths if the stream begins as that, and otherwise `raw`.
+    /// `json-lines` (whose lines stay JSON), `docker` (json-file) or `cri`, whose partial lines are
+    /// joined. `auto` is one of the three with lengths if the stream begins as that, and otherwise
+    /// `raw`.
     pub format: Option<Format>,
 }
 

@@ -40,6 +40,8 @@ pub enum Format {
     JournalExport,
     /// Standard output and error of a container, as Docker's API multiplexes them.
     DockerStream,
+    /// A value of JSON on each line, which stays one.
+    JsonLines,
     /// Records of Docker's json-file driver.
     Docker,
     /// Records of the container runtime interface.

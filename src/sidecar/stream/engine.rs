@@ -98,6 +98,7 @@ impl Engine {
             Format::Auto => framed(StreamFormat::Auto),
             Format::OctetCounted => framed(StreamFormat::OctetCounted),
             Format::JournalExport => framed(StreamFormat::JournalExport),
+            Format::JsonLines => framed(StreamFormat::JsonLines),
             Format::DockerStream => framed(StreamFormat::DockerStream),
             Format::Docker => container(RecordFormat::Docker),
             Format::Cri => container(RecordFormat::Cri),
@@ -107,6 +108,9 @@ impl Engine {
     /// Resumes a stream of an earlier sidecar. The last `before` bytes that it wrote may begin a
     /// secret. Must be called before the first push.
     pub(crate) fn resume(&mut self, before: usize) {
+        if matches!(self, Engine::Framed(framed) if framed.goes_on()) {
+            return;
+        }
         self.become_plain();
         match self {
             Engine::Plain(_, first) => *first = Some(Box::new(First { before, ..First::default() })),

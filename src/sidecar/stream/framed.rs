@@ -74,6 +74,11 @@ impl Framed {
         self.output.pieces()
     }
 
+    /// Whether a stream can go on where an earlier sidecar left it: it wrote whole lines.
+    pub(super) fn goes_on(&self) -> bool {
+        self.format == StreamFormat::JsonLines
+    }
+
     /// Begins a new stream.
     pub(super) fn begin_anew(&mut self) {
         self.frames = Frames::new(self.format, self.redactor.set(), self.by_lines);
