@@ -61,7 +61,7 @@ impl Machine {
             let value = format!("sk-live-{n:032x}");
             let name = format!("secret-{n:04}").parse().expect("a name");
             let value_of = Value::new(value.as_bytes()).expect("a value");
-            let draft = Draft { name, scope: Scope::Shared, install: true, value: value_of };
+            let draft = Draft::new(name, Scope::Shared, value_of);
             registry.add(&draft, &By::now(&vm)).expect("a new secret");
             lines += &format!("export SECRET_{n:04}='{value}'\n");
         }

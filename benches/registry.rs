@@ -38,12 +38,7 @@ fn write_registry(path: &Path, secrets: usize, members: usize) -> Identity {
         let by = By::now(&name(0)).at;
         for secret in 0..secrets {
             let value: Vec<u8> = VALUE.iter().map(|_| VALUE[numbers.below(VALUE.len() as u64) as usize]).collect();
-            let draft = Draft {
-                name: format!("secret-{secret}").parse()?,
-                scope: Scope::Shared,
-                install: true,
-                value: Value::new(&value)?,
-            };
+            let draft = Draft::new(format!("secret-{secret}").parse()?, Scope::Shared, Value::new(&value)?);
             registry.add(&draft, &By { member: &name(0), at: by.clone() })?;
         }
         Ok::<(), hushlog::registry::Error>(())

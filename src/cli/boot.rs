@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::install::{self, BootCommand, InstallArgs};
 use super::message::{self, Failure, reason};
 use super::source::{self, SourceArgs};
-use super::{environment, harden, masking};
+use super::{environment, harden, masking, secret_fields};
 
 /// Arguments of `boot`.
 #[derive(Debug, Args)]
@@ -68,6 +68,8 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let secrets = environment.secrets().map(|variable| (variable.secret.name(), variable.secret.expose()));
     locked.write(&session, &Files { texts, secrets: secrets.collect() }).map_err(failure)?;
     if !args.quiet {
+        let secrets = environment.secrets();
+        secret_fields::warn(secrets.filter_map(|exported| Some((exported.secret.name(), exported.expires.as_ref()?))));
         message::summary(&summary(&directory, &environment, &session));
     }
     Ok(Exit::Done)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use hushlog::io::RedactWriter;
-use hushlog::registry::name;
+use hushlog::registry::{ExpiryDate, name};
 use hushlog::source::{Origin, Sourced};
 use hushlog::{NeedleSet, Redactor, Secret};
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::exit::Exit;
 use super::message::{self, Failure, printable};
 use super::source::{self, SourceArgs};
-use super::{canary, stdio};
+use super::{canary, secret_fields, stdio};
 
 /// Room for a mask, in bytes.
 const MASK_LEN_MAX: usize = 4 << 10;
@@ -62,6 +62,8 @@ struct Question {
     set: Option<Secret>,
     /// The sources' secrets of this name; current ones come first.
     known: Vec<(Secret, bool)>,
+    /// The day the current secret expires.
+    expires: Option<ExpiryDate>,
 }
 
 /// Answers for each name, one a line. The exit status is that of the worst answer.
@@ -82,6 +84,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let canary = Canary::new(masked.map(Sourced::into_secret))?;
     let answers: Vec<(String, bool)> = questions.iter().map(|question| answer(question, &canary)).collect();
     if !args.quiet {
+        let dates = questions.iter().filter_map(|question| Some((question.shown.as_str(), question.expires.as_ref()?)));
+        secret_fields::warn(dates);
         stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;
     }
     Ok(if answers.iter().all(|(_, yes)| *yes) { Exit::Done } else { Exit::No })
@@ -126,7 +130,8 @@ fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
     let is_own = variable.is_some() || !found.is_empty();
     let shown = if is_own { Some(printable(asked.as_bytes())) } else { message::typed(asked) };
     let shown = shown.unwrap_or_else(|| format!("name {number}"));
-    Question { shown, set: variable, known }
+    let expires = found.iter().find(|found| is_current(found)).and_then(|found| found.exported.expires.clone());
+    Question { shown, set: variable, known, expires }
 }
 
 fn answer(question: &Question, canary: &Canary) -> (String, bool) {

@@ -34,6 +34,8 @@ pub(crate) mod run;
 pub(crate) mod scrub;
 mod scrub_report;
 pub(crate) mod secret;
+mod secret_fields;
+mod secret_list;
 mod service;
 pub(crate) mod sidecar;
 mod sidecar_client;

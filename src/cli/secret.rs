@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use hushlog::redact::secret::UNGUESSABLE_LEN_MIN;
-use hushlog::registry::{By, Draft, Entry, Name, Registry, Scope, Value, name::variable};
-use serde_json::json;
+use hushlog::registry::{By, Draft, Edit, Name, Registry, Scope, Value};
 
 use super::exit::Exit;
-use super::message::{Failure, note, summary, warning};
-use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
+use super::message::{Failure, summary, warning};
+use super::registry::{ChangeArgs, failure, name};
+use super::secret_fields::{self, FieldArgs, RemovalArgs};
+use super::secret_list::{self, ListArgs, SearchArgs};
 use super::{harden, value};
 
 /// Subcommands of `secret`.
@@ -21,13 +22,13 @@ pub(crate) enum SecretCommand {
     /// has 4 bytes to 64 KiB, and no NUL bytes. One newline at its end is removed, unless
     /// --keep-newline is given.
     Add(AddArgs),
-    /// Save another value of a secret, or change whether it is exported
+    /// Save another value of a secret, or change its fields, or whether it is exported
     Edit(EditArgs),
     /// Delete a secret; a running session keeps its value, and keeps masking it
     Delete(DeleteArgs),
     /// List all secrets: names and metadata, never a value or its length
     List(ListArgs),
-    /// List the secrets whose name, variable or owner contains a word
+    /// List the secrets whose name, variable, owner or note contains a word
     Search(SearchArgs),
 }
 
@@ -79,6 +80,8 @@ pub(crate) struct AddArgs {
     #[command(flatten)]
     value: ValueArgs,
     #[command(flatten)]
+    fields: FieldArgs,
+    #[command(flatten)]
     change: ChangeArgs,
 }
 
@@ -99,6 +102,10 @@ pub(crate) struct EditArgs {
     #[command(flatten)]
     value: ValueArgs,
     #[command(flatten)]
+    fields: FieldArgs,
+    #[command(flatten)]
+    removal: RemovalArgs,
+    #[command(flatten)]
     change: ChangeArgs,
 }
 
@@ -113,32 +120,14 @@ pub(crate) struct DeleteArgs {
     change: ChangeArgs,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    registry: RegistryArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SearchArgs {
-    /// The word; case is ignored
-    #[arg(value_name = "WORD")]
-    word: String,
-    #[command(flatten)]
-    list: ListArgs,
-}
-
 /// Runs the subcommand.
 pub(crate) fn run(command: &SecretCommand) -> Result<Exit, Failure> {
     match command {
         SecretCommand::Add(args) => add(args),
         SecretCommand::Edit(args) => edit(args),
         SecretCommand::Delete(args) => delete(args),
-        SecretCommand::List(args) => list(args, ""),
-        SecretCommand::Search(args) => list(&args.list, &args.word),
+        SecretCommand::List(args) => secret_list::list(args),
+        SecretCommand::Search(args) => secret_list::search(args),
     }
 }
 
@@ -147,15 +136,17 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     let own = name(&args.name)?;
     let member = args.change.member()?;
     let scope = args.scope.scope().unwrap_or(Scope::Private);
+    let fields = args.fields.fields()?;
     // Checked before the user types anything.
     let before = args.change.registry.snapshot()?;
-    before.registry().check_new(&own, scope, &member).map_err(failure)?;
+    before.registry().check_new(&own, scope, fields.variable.as_ref(), &member).map_err(failure)?;
     let typed = value::read(args.value.value_file.as_deref(), &value::of_new(own.as_str()), args.value.keep_newline)?;
     harden::fail_point("value", &typed);
     let value = Value::new(&typed).map_err(failure)?;
-    let draft = Draft { name: own, scope, install: !args.no_install, value };
+    let draft = Draft { name: own, scope, install: !args.no_install, value, fields };
     let variable = args.change.update_known(&before, |registry, by| registry.add(&draft, by))?;
     warn(&draft.name, &typed);
+    secret_fields::warn(draft.fields.expires.iter().map(|date| (draft.name.as_str(), date)));
     let exported = if args.no_install { "not exported".to_owned() } else { format!("exported as {variable}") };
     let whose = match scope {
         Scope::Shared => "shared".to_owned(),
@@ -173,13 +164,15 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     let before = args.change.registry.snapshot()?;
     before.registry().check_old(&own, scope, &member).map_err(failure)?;
     let install = if args.install { Some(true) } else { args.no_install.then_some(false) };
-    let typed = match (&args.value.value_file, install) {
-        (None, Some(_)) => None,
-        (file, _) => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),
+    let fields = args.fields.changes(&args.removal)?;
+    let typed = match &args.value.value_file {
+        None if install.is_some() || !fields.is_empty() => None,
+        file => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),
     };
     let value = typed.as_deref().map(|typed| Value::new(typed)).transpose().map_err(failure)?;
-    let edit = |registry: &mut Registry, by: &By<'_>| registry.edit(&own, scope, value.as_ref(), install, by);
-    let scope = args.change.update_known(&before, edit)?;
+    let edit = Edit { value, install, fields };
+    let change = |registry: &mut Registry, by: &By<'_>| registry.edit(&own, scope, &edit, by);
+    let scope = args.change.update_known(&before, change)?;
     if let Some(typed) = &typed {
         warn(&own, typed);
     }
@@ -199,58 +192,5 @@ fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
 fn warn(name: &Name, value: &[u8]) {
     if value.trim_ascii().len() < UNGUESSABLE_LEN_MIN {
         warning(&format!("masked at every occurrence, although short: {name}"));
-    }
-}
-
-fn list(args: &ListArgs, word: &str) -> Result<Exit, Failure> {
-    let registry = args.registry.load()?;
-    let found: Vec<Listed<'_>> = listed(&registry).filter(|listed| listed.matches(&word.to_lowercase())).collect();
-    if args.json {
-        return print_json(&found.iter().map(Listed::json).collect());
-    }
-    if found.is_empty() {
-        note("no secret matches");
-        return Ok(Exit::Done);
-    }
-    let rows: Vec<Vec<String>> = found.iter().map(Listed::row).collect();
-    print_table(&["NAME", "VARIABLE", "SCOPE", "OWNER", "INSTALLED", "VERSION", "CHANGED"], &rows)
-}
-
-/// Everything that is ever shown about a secret.
-struct Listed<'a> {
-    name: &'a Name,
-    variable: String,
-    scope: Scope,
-    entry: &'a Entry,
-}
-
-fn listed(registry: &Registry) -> impl Iterator<Item = Listed<'_>> {
-    let variable = |name: &Name| variable(name.as_str()).unwrap_or_else(|_| "(refused)".to_owned());
-    registry.secrets().map(move |(name, scope, entry)| Listed { name, variable: variable(name), scope, entry })
-}
-
-impl Listed<'_> {
-    fn matches(&self, word: &str) -> bool {
-        [self.name.as_str(), &self.variable, self.entry.owner.as_str()]
-            .iter()
-            .any(|text| text.to_lowercase().contains(word))
-    }
-
-    fn row(&self) -> Vec<String> {
-        let installed = if self.entry.install { "yes" } else { "no" };
-        let cells = [self.name.as_str(), &self.variable, self.scope.word(), self.entry.owner.as_str(), installed];
-        cells.into_iter().chain([self.entry.version.as_str(), self.entry.changed.as_str()]).map(str::to_owned).collect()
-    }
-
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "name": self.name.as_str(),
-            "variable": self.variable,
-            "scope": self.scope.word(),
-            "owner": self.entry.owner.as_str(),
-            "installed": self.entry.install,
-            "version": self.entry.version,
-            "changed": self.entry.changed,
-        })
     }
 }

@@ -4,6 +4,7 @@
 use super::entry::{Entry, Member};
 use super::environment::By;
 use super::error::Error;
+use super::field::{FieldChanges, Fields, Variable};
 use super::file::Registry;
 use super::name::{self, Name};
 use super::open::open_entry;
@@ -28,9 +29,30 @@ pub struct Draft<'a> {
     pub install: bool,
     /// Its value.
     pub value: Value<'a>,
+    /// Its optional fields.
+    pub fields: Fields,
+}
+
+impl<'a> Draft<'a> {
+    /// A secret that is exported, without optional fields.
+    pub fn new(name: Name, scope: Scope, value: Value<'a>) -> Draft<'a> {
+        Draft { name, scope, install: true, value, fields: Fields::default() }
+    }
+}
+
+/// A change of a secret. By default, all of it stays.
+#[derive(Debug, Default)]
+pub struct Edit<'a> {
+    /// A new value.
+    pub value: Option<Value<'a>>,
+    /// Whether it is exported.
+    pub install: Option<bool>,
+    /// The optional fields.
+    pub fields: FieldChanges,
 }
 
 /// A value that may be saved. `Debug` does not show it.
+#[derive(Clone, Copy)]
 pub struct Value<'a>(&'a [u8]);
 
 impl<'a> Value<'a> {
@@ -79,14 +101,23 @@ impl Registry {
         shared.chain(private.map(|(name, entry)| (name, Scope::Private, entry)))
     }
 
-    /// Checks that the member can add a secret of this name, and returns its variable. Callers
-    /// check before they prompt for a value.
+    /// Checks that the member can add a secret of this name and explicit variable, and returns its
+    /// variable. Callers check before they prompt for a value.
     ///
     /// # Errors
     ///
     /// As [`add`](Registry::add).
-    pub fn check_new(&self, name: &Name, scope: Scope, member: &Name) -> Result<String, Error> {
-        let variable = name::variable(name.as_str())?;
+    pub fn check_new(
+        &self,
+        name: &Name,
+        scope: Scope,
+        variable: Option<&Variable>,
+        member: &Name,
+    ) -> Result<String, Error> {
+        let variable = match variable {
+            Some(variable) => variable.to_string(),
+            None => name::variable(name.as_str())?,
+        };
         name::Allowed::of_machine()?.check(&variable)?;
         self.member(member)?;
         if self.find(name, Some(scope), member).is_some() {
@@ -104,8 +135,8 @@ impl Registry {
     /// When the secret exists, another secret is exported as the same variable, or the name is not
     /// a member's.
     pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<String, Error> {
-        let variable = self.check_new(&draft.name, draft.scope, by.member)?;
-        let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?;
+        let variable = self.check_new(&draft.name, draft.scope, draft.fields.variable.as_ref(), by.member)?;
+        let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?.with(draft.fields.clone());
         let entries = match draft.scope {
             Scope::Shared => &mut self.document.shared,
             Scope::Private => self.document.private.entry(by.member.clone()).or_default(),
@@ -124,27 +155,31 @@ impl Registry {
         self.find(name, scope, member).ok_or_else(|| Error::NoSecret { name: name.to_string() })
     }
 
-    /// Changes a secret's value, whether it is exported, or both. Returns its scope.
+    /// Changes a secret: its value, whether it is exported, or its fields. Returns its scope.
     ///
     /// # Errors
     ///
-    /// When the member has no such secret.
-    pub fn edit(
-        &mut self,
-        name: &Name,
-        scope: Option<Scope>,
-        value: Option<&Value<'_>>,
-        install: Option<bool>,
-        by: &By<'_>,
-    ) -> Result<Scope, Error> {
+    /// When the member has no such secret, or the new variable is reserved or belongs to another
+    /// secret.
+    pub fn edit(&mut self, name: &Name, scope: Option<Scope>, edit: &Edit<'_>, by: &By<'_>) -> Result<Scope, Error> {
         let missing = || Error::NoSecret { name: name.to_string() };
         let scope = self.check_old(name, scope, by.member)?;
         let old = self.entry(name, scope, by.member).ok_or_else(missing)?;
-        let install = install.unwrap_or(old.install);
-        let new = match value {
+        let install = edit.install.unwrap_or(old.install);
+        let fields = edit.fields.of(&old.fields());
+        if fields.variable != old.variable {
+            let variable = old.clone().with(fields.clone()).variable_of(name)?;
+            name::Allowed::of_machine()?.check(&variable)?;
+            self.check_collision(name, scope, &variable, by.member)?;
+        }
+        let new = match &edit.value {
             Some(value) => self.sealed(name, scope, install, value, by)?,
-            None => Entry { install, changed: by.at.clone(), ..old.clone() },
+            None => {
+                let changed_by = Some(by.member.clone()).filter(|member| *member != old.owner);
+                Entry { install, changed: by.at.clone(), changed_by, ..old.clone() }
+            }
         };
+        let new = new.with(fields);
         *self.entry_mut(name, scope, by.member).ok_or_else(missing)? = new;
         Ok(scope)
     }
@@ -246,7 +281,8 @@ impl Registry {
         let place = Place { registry: self.id(), name, scope, owner: by.member, version: &version };
         let sealed = seal::seal(&place, value.0, &self.recipients(scope, by.member)?)?;
         let (owner, changed) = (by.member.clone(), by.at.clone());
-        Ok(Entry { owner, version, install, changed, sealed: sealed.into() })
+        let entry = Entry::new(owner, version, changed, sealed.into());
+        Ok(Entry { install, ..entry })
     }
 
     fn recipients(&self, scope: Scope, owner: &Name) -> Result<Vec<&Recipient>, Error> {
@@ -286,10 +322,9 @@ impl Registry {
         let seen = self
             .secrets()
             .filter(|(_, other, entry)| scope == Scope::Shared || *other == Scope::Shared || entry.owner == *member);
-        let mut others = seen.map(|(other, ..)| other).filter(|other| *other != name);
-        let same = |other: &&Name| name::variable(other.as_str()).is_ok_and(|other| other == variable);
-        match others.find(same) {
-            Some(other) => {
+        let mut others = seen.filter(|(other, ..)| *other != name);
+        match others.find(|(other, _, entry)| entry.spelled(other) == variable) {
+            Some((other, ..)) => {
                 let (name, other, variable) = (name.to_string(), other.to_string(), variable.to_owned());
                 Err(Error::Collision { name, other, variable })
             }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_yaml::LitString;
 
+use super::field::{ExpiryDate, Fields, Note, Variable};
 use super::id::RegistryId;
-use super::name::Name;
+use super::name::{self, Name, NameError};
 use super::seal::Recipient;
 use super::sign::PublicKey;
 
@@ -32,10 +33,62 @@ pub struct Entry {
     pub version: String,
     /// Whether it is exported.
     pub install: bool,
-    /// The time of the last save, in UTC.
+    /// The time of the last change, in UTC.
     pub changed: String,
+    /// The member that made the last change, if it is not the owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) changed_by: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<Note>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) variable: Option<Variable>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires: Option<ExpiryDate>,
     /// An age file, in armour.
     pub(super) sealed: LitString,
+}
+
+impl Entry {
+    /// An installed entry without optional fields.
+    pub(super) fn new(owner: Name, version: String, changed: String, sealed: LitString) -> Entry {
+        let (changed_by, note, variable, expires) = (None, None, None, None);
+        Entry { owner, version, install: true, changed, changed_by, note, variable, expires, sealed }
+    }
+
+    /// The member that made the last change.
+    pub fn changed_by(&self) -> &Name {
+        self.changed_by.as_ref().unwrap_or(&self.owner)
+    }
+
+    /// The optional fields.
+    pub fn fields(&self) -> Fields {
+        Fields { note: self.note.clone(), variable: self.variable.clone(), expires: self.expires.clone() }
+    }
+
+    /// The variable that a secret of this name is exported as: the explicit one, or else the one
+    /// that the name spells.
+    ///
+    /// # Errors
+    ///
+    /// When the variable is reserved for the system.
+    pub fn variable_of(&self, name: &Name) -> Result<String, NameError> {
+        match &self.variable {
+            Some(variable) if name::is_reserved(&variable.as_str().to_ascii_uppercase()) => Err(NameError::Reserved),
+            Some(variable) => Ok(variable.to_string()),
+            None => name::variable(name.as_str()),
+        }
+    }
+
+    /// As [`variable_of`](Entry::variable_of), whether or not the variable may be set.
+    pub(super) fn spelled(&self, name: &Name) -> String {
+        self.variable.as_ref().map_or_else(|| name::spelled(name), Variable::to_string)
+    }
+
+    /// The entry with these fields.
+    pub(super) fn with(self, fields: Fields) -> Entry {
+        let Fields { note, variable, expires } = fields;
+        Entry { note, variable, expires, ..self }
+    }
 }
 
 /// One change of a plain default.

@@ -228,6 +228,18 @@ pub enum Error {
         /// The variable.
         variable: String,
     },
+    /// A note cannot be stored.
+    #[error("a note has 1 to {} bytes, in one line", super::field::NOTE_LEN_MAX)]
+    Note,
+    /// A note looks like a credential.
+    #[error("the note looks like a credential, but notes are kept in plain text")]
+    NoteLooksLikeCredential,
+    /// An explicit variable is not valid.
+    #[error("not a valid variable: {0}")]
+    Variable(NameError),
+    /// The text is not a date.
+    #[error("not a date of the calendar, such as 2027-01-31")]
+    ExpiryDate,
     /// A plain default cannot be stored.
     #[error("{} contains control characters, or is too long for a default", value_for(variable))]
     DefaultValue {
@@ -363,6 +375,9 @@ impl Error {
             Error::SecretExists { .. } => "change its value with `hushlog secret edit`",
             Error::NoSecret { .. } => "`hushlog secret list` lists the secrets",
             Error::ValueTooLong => "keep it in its own file, encrypted with age",
+            Error::NoteLooksLikeCredential => "leave the value out; it belongs to the secret itself",
+            Error::Variable(_) => "for example OPENAI_API_KEY: letters, digits and _, no digit first",
+            Error::ExpiryDate => "the day from which it is not valid, as YEAR-MONTH-DAY",
             Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
             Error::WrongBinding { .. } | Error::Damaged { .. } => {
                 "the file was changed by hand; restore it, or save the value again with `hushlog secret edit`"

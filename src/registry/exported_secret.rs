@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use super::field::ExpiryDate;
 use super::scope::Scope;
 use crate::redact::secret::Secret;
 
@@ -39,6 +40,8 @@ pub struct ExportedSecret {
     pub variable: String,
     /// Opaque, and new with every saved value. Empty if the source has no versions.
     pub version: String,
+    /// The day it expires, if it is known.
+    pub expires: Option<ExpiryDate>,
     /// The precedence among secrets of the same variable.
     pub rank: Rank,
     /// Whether a program that starts now gets it. If not, it is masked only: a secret that is kept
@@ -50,7 +53,14 @@ pub struct ExportedSecret {
 impl ExportedSecret {
     /// A secret that is exported as this variable.
     pub fn new(variable: impl Into<String>, secret: Secret, version: impl Into<String>, rank: Rank) -> ExportedSecret {
-        ExportedSecret { secret, variable: variable.into(), version: version.into(), rank, is_exported: true }
+        ExportedSecret {
+            secret,
+            variable: variable.into(),
+            version: version.into(),
+            expires: None,
+            rank,
+            is_exported: true,
+        }
     }
 
     /// A plain default, which is exported and not masked.
@@ -66,6 +76,7 @@ impl ExportedSecret {
             secret: Secret::new(self.secret.name(), self.secret.expose().to_vec()),
             variable: self.variable.clone(),
             version: self.version.clone(),
+            expires: self.expires.clone(),
             rank: self.rank,
             is_exported: self.is_exported,
         }

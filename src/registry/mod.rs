@@ -13,7 +13,7 @@
 //! let mut registry = Registry::default();
 //! registry.set_member(&vm, identity.recipient(), None, None)?;
 //! let value = Value::new(b"sk-live-4f9QzX")?;
-//! let draft = Draft { name: "openai-api-key".parse()?, scope: Scope::Shared, install: true, value };
+//! let draft = Draft::new("openai-api-key".parse()?, Scope::Shared, value);
 //! registry.add(&draft, &By::now(&vm))?;
 //!
 //! let opened = registry.open(&identity, None, None)?;
@@ -36,6 +36,7 @@ mod entry;
 mod environment;
 mod error;
 mod exported_secret;
+mod field;
 mod file;
 mod format;
 mod id;
@@ -54,12 +55,15 @@ mod store;
 mod text;
 pub(crate) mod yaml;
 
-pub use change::{Draft, MemberChange, VALUE_LEN_MAX, Value};
+pub use change::{Draft, Edit, MemberChange, VALUE_LEN_MAX, Value};
 pub use credential::may_be_repeated;
 pub use entry::{Change, Entry, Member};
 pub use environment::By;
 pub use error::Error;
 pub use exported_secret::{ExportedSecret, Rank};
+pub use field::{
+    EXPIRES_SOON_DAYS, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, NOTE_LEN_MAX, Note, Variable,
+};
 pub use file::{MACHINE_IDENTITY, MACHINE_REGISTRY, Registry};
 pub use format::FILE_LEN_MAX;
 pub use id::RegistryId;

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::exported_secret::ExportedSecret;
 use super::file::Registry;
 use super::id::RegistryId;
-use super::name::{self, Name};
+use super::name::Name;
 use super::scope::Scope;
 use super::seal::{self, Identity, Place, Unopened};
 use crate::redact::secret::Secret;
@@ -57,8 +57,9 @@ impl Registry {
             let hidden = scope == Scope::Shared && own.contains(name);
             ExportedSecret {
                 secret: Secret::new(name.as_str(), std::mem::take(&mut *value)),
-                variable: name::spelled(name),
+                variable: entry.spelled(name),
                 version: entry.version.clone(),
+                expires: entry.expires.clone(),
                 rank: scope.into(),
                 is_exported: entry.install && !hidden,
             }
@@ -95,8 +96,8 @@ type Found<'a> = (&'a Name, Scope, &'a Entry);
 /// was assembled by other means, such as a merge.
 fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
-    for (name, ..) in entries {
-        let variable = name::spelled(name);
+    for (name, _, entry) in entries {
+        let variable = entry.spelled(name);
         if let Some(other) = seen.insert(variable.clone(), name).filter(|other| other != name) {
             return Err(Error::Collision { name: name.to_string(), other: other.to_string(), variable });
         }

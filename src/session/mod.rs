@@ -9,8 +9,8 @@
 //! ```text
 //! hushlog session 1
 //! boot    3e1f...                 the boot it belongs to; empty if the system does not tell
-//! export  NAME  VARIABLE  VERSION  BASE64     what a program that starts now gets
-//! keep    NAME  VARIABLE  VERSION  BASE64     what programs got earlier
+//! export  NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what a program that starts now gets
+//! keep    NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what programs got earlier
 //! plain   VARIABLE  BASE64                    a default, which is not masked
 //! end     2                       the number of these lines: a file that was cut off is no session
 //! ```
@@ -105,6 +105,9 @@ impl Session {
             let fields = [entry.secret.name(), &entry.variable, &entry.version].map(one_field);
             write!(out, "{kind}\t{}\t", fields.join("\t"))?;
             base64::write(entry.secret.expose(), out)?;
+            if let Some(expires) = &entry.expires {
+                write!(out, "\t{expires}")?;
+            }
             out.write_all(b"\n")?;
         }
         for (variable, value) in &self.defaults {
@@ -161,8 +164,13 @@ fn parse_entry(line: &[u8]) -> Option<ExportedSecret> {
     let (name, variable, version) = (text()?, text()?, text()?);
     let value = base64::read(fields.next()?)?;
     let secret = Secret::new(name, value);
+    let expires = match fields.next() {
+        Some(date) => Some(read_field(date)?.parse().ok()?),
+        None => None,
+    };
     // The rank determined the export, and has no later use.
-    fields.next().is_none().then_some(ExportedSecret { secret, variable, version, rank: Rank::Shared, is_exported })
+    let entry = ExportedSecret { expires, is_exported, ..ExportedSecret::new(variable, secret, version, Rank::Shared) };
+    fields.next().is_none().then_some(entry)
 }
 
 fn parse_default(fields: &[u8]) -> Option<(String, String)> {

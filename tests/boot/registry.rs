@@ -182,3 +182,22 @@ fn l04_no_value_is_anywhere_but_in_the_session() {
         );
     }
 }
+
+#[test]
+fn a_boot_exports_explicit_variables_and_warns_of_expiry() {
+    let machine = Machine::new();
+    machine.add("token", "deploy-value-11", &["--variable", "deploy_token", "--expires", "2020-01-01"]);
+    machine.add("kept", "kept-for-later-5", &["--no-install", "--expires", "2020-01-01"]);
+    machine.boot(&[]).ends(0).says("warning: expired: token (2020-01-01)\n").says("exported 1 variable (1 secret)");
+    assert_eq!(machine.environment(), "export deploy_token='deploy-value-11'\n");
+    assert_eq!(machine.boot(&["--quiet"]).ends(0).err(), "");
+    // The session remembers the day, and a filter reads such a session.
+    assert_eq!(machine.filter("deploy-value-11"), "[REDACTED:token]");
+    let mut check = machine.hushlog(&["check"]);
+    run(check.env("deploy_token", "deploy-value-11"), b"").ends(0).says("expired: deploy_token (2020-01-01)");
+    // Another tool may have written a variable that takes the machine over.
+    let path = machine.path("registry.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("deploy_token", "LD_PRELOAD")).unwrap();
+    machine.boot(&[]).ends(2).says("LD_PRELOAD cannot be exported");
+}

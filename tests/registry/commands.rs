@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, Ran, script};
 use crate::registry::{Desk, output};
-use hushlog::registry::{By, Name, Registry, Scope};
+use hushlog::registry::{By, Edit, Name, Registry, Scope};
 
 const CANARY: &str = "canary-Zq7-4f9QzX";
 
@@ -52,7 +52,10 @@ fn r01_a_list_shows_no_length() {
     let list = desk.hushlog(["secret", "list", "--json"], b"").ends(0).out();
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     let keys: Vec<&String> = list[0].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["changed", "installed", "name", "owner", "scope", "variable", "version"]);
+    assert_eq!(
+        keys,
+        ["changed", "changed_by", "expires", "installed", "name", "note", "owner", "scope", "variable", "version"]
+    );
     assert_eq!(list[0]["variable"], "API_KEY");
     assert_eq!(list[0]["installed"], false);
     let before = list[0]["version"].as_str().unwrap().to_owned();
@@ -502,8 +505,8 @@ fn r23_a_thousand_edits_leave_nothing_behind() {
     fs::write(desk.path(".registry.yaml.swp"), "an editor's").unwrap();
     for number in 0..1000 {
         Registry::update(&desk.registry(), None, |registry| {
-            let install = Some(number % 2 == 1);
-            registry.edit(&"api-key".parse().unwrap(), Some(Scope::Shared), None, install, &By::now(&alice))
+            let edit = Edit { install: Some(number % 2 == 1), ..Edit::default() };
+            registry.edit(&"api-key".parse().unwrap(), Some(Scope::Shared), &edit, &By::now(&alice))
         })
         .unwrap();
     }

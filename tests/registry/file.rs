@@ -2,7 +2,7 @@
 //! of `docs/faults.md`.
 
 use hushlog::registry::{
-    By, Draft, Error, ExportedSecret, FILE_LEN_MAX, Identity, Name, NameError, Rank, Registry, Scope, SigningKey,
+    By, Draft, Edit, Error, ExportedSecret, FILE_LEN_MAX, Identity, Name, NameError, Rank, Registry, Scope, SigningKey,
 };
 use hushlog::registry::{VALUE_LEN_MAX, Value};
 
@@ -44,7 +44,7 @@ impl Team {
 }
 
 fn add(registry: &mut Registry, member: &str, secret: &str, scope: Scope, value: &[u8]) -> Result<String, Error> {
-    let draft = Draft { name: secret.parse()?, scope, install: true, value: Value::new(value)? };
+    let draft = Draft::new(secret.parse()?, scope, Value::new(value)?);
     registry.add(&draft, &By::now(&name(member)))
 }
 
@@ -135,14 +135,16 @@ fn edits_and_deletions_are_the_members_own() {
     let (alice, vm) = (name("alice"), name("vm"));
     let version = |registry: &Registry| registry.secrets().next().unwrap().2.version.clone();
     let old = version(&team.registry);
-    let value = Value::new(b"another-value").unwrap();
+    let new_value = Edit { value: Some(Value::new(b"another-value").unwrap()), ..Edit::default() };
     let own = name("own.token");
-    assert_eq!(team.registry.edit(&own, None, Some(&value), None, &By::now(&alice)).unwrap(), Scope::Private);
+    assert_eq!(team.registry.edit(&own, None, &new_value, &By::now(&alice)).unwrap(), Scope::Private);
     assert_eq!(opened(&team.registry, &team.vm).unwrap()[2].2, "vm-token-7Hn3", "the other's stays");
     assert_eq!(opened(&team.registry, &team.alice).unwrap()[2].2, "another-value");
-    team.registry.edit(&name("db_url"), None, Some(&value), None, &By::now(&vm)).unwrap();
+    team.registry.edit(&name("db_url"), None, &new_value, &By::now(&vm)).unwrap();
     assert_ne!(version(&team.registry), old, "a version is new with every value");
-    team.registry.edit(&name("db_url"), None, None, Some(false), &By::now(&vm)).unwrap();
+    team.registry
+        .edit(&name("db_url"), None, &Edit { install: Some(false), ..Edit::default() }, &By::now(&vm))
+        .unwrap();
     assert!(!opened(&team.registry, &team.vm).unwrap()[0].3);
     team.registry.delete(&own, None, &By::now(&alice)).unwrap();
     assert!(matches!(team.registry.delete(&own, None, &By::now(&alice)), Err(Error::NoSecret { .. })));

@@ -32,7 +32,7 @@ fn small(key: Option<&SigningKey>) -> Small {
     registry.set_member(&alice, identity.recipient(), key.map(SigningKey::public), None).unwrap();
     for (secret, scope) in [("first", Scope::Shared), ("second", Scope::Private), ("third", Scope::Shared)] {
         let value = format!("the {secret} value");
-        let draft = Draft { name: name(secret), scope, install: true, value: Value::new(value.as_bytes()).unwrap() };
+        let draft = Draft::new(name(secret), scope, Value::new(value.as_bytes()).unwrap());
         registry.add(&draft, &By::now(&alice)).unwrap();
     }
     registry.set_default(&name("staging"), &name("COLOUR"), CANARY, &By::now(&alice)).unwrap();
@@ -218,8 +218,7 @@ fn r11_additions_to_a_signed_registry_by_others_are_refused() {
     // bound.
     let mut theirs = Registry::default();
     theirs.set_member(&name("alice"), small.identity.recipient(), None, None).unwrap();
-    let draft =
-        Draft { name: name("slipped-in"), scope: Scope::Shared, install: true, value: Value::new(b"malice").unwrap() };
+    let draft = Draft::new(name("slipped-in"), Scope::Shared, Value::new(b"malice").unwrap());
     theirs.add(&draft, &By::now(&name("alice"))).unwrap();
     let theirs = theirs.to_text(None).unwrap();
     let entry = theirs.split_once("shared:\n").unwrap().1.split_once("check:").unwrap().0;

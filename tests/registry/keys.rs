@@ -15,12 +15,7 @@ fn registry_of(identity: &Identity) -> Registry {
     let vm: Name = "vm".parse().unwrap();
     let mut registry = Registry::default();
     registry.set_member(&vm, identity.recipient(), None, None).unwrap();
-    let draft = Draft {
-        name: "api-key".parse().unwrap(),
-        scope: Scope::Shared,
-        install: true,
-        value: Value::new(VALUE).unwrap(),
-    };
+    let draft = Draft::new("api-key".parse().unwrap(), Scope::Shared, Value::new(VALUE).unwrap());
     registry.add(&draft, &By::now(&vm)).unwrap();
     registry
 }

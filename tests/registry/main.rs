@@ -11,6 +11,7 @@ mod dialects;
 mod environment;
 mod export;
 mod faults;
+mod fields;
 mod file;
 mod hostile;
 mod keys;

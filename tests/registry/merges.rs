@@ -14,8 +14,7 @@ pub(crate) fn name(name: &str) -> Name {
 }
 
 pub(crate) fn save(registry: &mut Registry, secret: &str, value: &str) {
-    let draft =
-        Draft { name: name(secret), scope: Scope::Shared, install: true, value: Value::new(value.as_bytes()).unwrap() };
+    let draft = Draft::new(name(secret), Scope::Shared, Value::new(value.as_bytes()).unwrap());
     registry.add(&draft, &By::now(&name("alice"))).unwrap();
 }
 
@@ -57,6 +56,14 @@ pub(crate) fn alone() -> (Registry, Identity) {
     let mut registry = Registry::default();
     registry.set_member(&name("alice"), alice.recipient(), None, None).unwrap();
     (registry, alice)
+}
+
+/// The conflicts of a merge of three registries, and the resulting text.
+pub(crate) fn merged(sides: [&Registry; 3], prefer: Option<Side>) -> (Vec<(String, Cause)>, String) {
+    let [base, ours, theirs] = sides.map(text);
+    let merging = Merging::of([&base, &ours, &theirs]);
+    let (conflicts, _) = merging.merge(&MergeOptions { prefer, ..MergeOptions::default() }).unwrap();
+    (conflicts, merging.text())
 }
 
 /// Names and values of all opened entries.

@@ -197,6 +197,8 @@ pub(crate) const SECRET_END: &str = "Examples:
       save a secret of the acting member alone, from standard input
   hushlog secret edit openai-api-key
       type in a new value
+  hushlog secret edit deploy-token --expires 90d --note 'made by ops'
+      note when it expires, and its origin; the value stays
   hushlog secret edit ca-bundle --no-install
       keep a secret without exporting it
   hushlog secret list --json

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Change, Document, Entry};
 use super::error::Error;
+use super::field::Fields;
 use super::file::Registry;
-use super::name::{self, Name};
+use super::name::Name;
 
 pub use files::{MergeOptions, Merged, merge_files};
 
@@ -43,9 +44,9 @@ enum Content {
 
 /// The parts of an entry that the three-way rule compares: neither the sealing of a value nor the
 /// time of the save.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum State<'a> {
-    Secret { owner: &'a Name, version: &'a str, install: bool },
+    Secret { owner: &'a Name, version: &'a str, install: bool, fields: Fields },
     History(&'a [Change]),
 }
 
@@ -53,19 +54,20 @@ impl Content {
     fn state(&self) -> State<'_> {
         match self {
             Content::Secret(entry) => {
-                State::Secret { owner: &entry.owner, version: &entry.version, install: entry.install }
+                let (owner, version, install) = (&entry.owner, entry.version.as_str(), entry.install);
+                State::Secret { owner, version, install, fields: entry.fields() }
             }
             Content::History(changes) => State::History(changes),
         }
     }
 
     /// Whether the content has the same value as this state, exported or not.
-    fn is_of(&self, state: State<'_>) -> bool {
+    fn is_of(&self, state: &State<'_>) -> bool {
         match (self, state) {
             (Content::Secret(entry), State::Secret { owner, version, .. }) => {
-                entry.owner == *owner && entry.version == version
+                entry.owner == **owner && entry.version == *version
             }
-            (content, state) => content.state() == state,
+            (content, state) => content.state() == *state,
         }
     }
 }
@@ -236,15 +238,16 @@ impl Sides<'_> {
 
     /// The entry of this state that is sealed to the resulting recipients.
     fn sealed(&self, slot: &Slot, state: State<'_>, own: Option<&Content>, other: Option<&Content>) -> Option<Entry> {
-        let State::Secret { install, .. } = state else { return None };
+        let State::Secret { install, fields, .. } = &state else { return None };
         let found = SIDES.into_iter().zip([own, other]).filter_map(|(side, content)| match content? {
-            content @ Content::Secret(entry) => content.is_of(state).then_some((side, entry)),
+            content @ Content::Secret(entry) => content.is_of(&state).then_some((side, entry)),
             Content::History(_) => None,
         });
         let found: Vec<(Side, &Entry)> = found.collect();
-        let changed = found.iter().map(|(_, entry)| &entry.changed).max()?.clone();
+        let (changed, changed_by) = found.iter().map(|(_, entry)| (&entry.changed, &entry.changed_by)).max()?;
+        let (changed, changed_by) = (changed.clone(), changed_by.clone());
         let (_, entry) = found.into_iter().find(|(side, _)| self.is_sealed_right(slot, *side))?;
-        Some(Entry { install, changed, ..entry.clone() })
+        Some(Entry { install: *install, changed, changed_by, ..entry.clone() }.with(fields.clone()))
     }
 
     fn is_sealed_right(&self, slot: &Slot, side: Side) -> bool {
@@ -297,27 +300,48 @@ fn both_set(old: &[Change], own: &[Change], other: &[Change]) -> Option<Vec<Chan
     Some(changes)
 }
 
-/// Moves a secret that theirs added to the conflicts if ours added one that is exported as the same
-/// variable.
+/// Moves a secret that theirs added, or gave another variable, to the conflicts if ours has a new
+/// secret or variable that is exported as the same variable.
 fn part(document: &mut Document, own: &Slots, other: &Slots, conflicts: &mut Vec<Conflict>) {
-    let added = |one: &Slots, other: &Slots| -> Vec<Slot> {
-        one.keys().filter(|slot| !other.contains_key(slot)).cloned().collect()
+    let is_new = |slot: &Slot, content: &Content, other: &Slots| {
+        let Some((name, _)) = secret(slot) else { return false };
+        other.get(slot).is_none_or(|old| variable(old, name) != variable(content, name))
     };
-    let ours = added(own, other);
-    for slot in added(other, own) {
+    let new = |one: &Slots, other: &Slots| -> Vec<Slot> {
+        one.iter().filter(|(slot, content)| is_new(slot, content, other)).map(|(slot, _)| slot.clone()).collect()
+    };
+    let ours = new(own, other);
+    for slot in new(other, own) {
         let (Some(content), Some((name, owner))) = (get(document, &slot), secret(&slot)) else { continue };
+        let variable = variable(&content, name);
         let is_same = |ours: &Slot| {
-            get(document, ours).is_some()
-                && secret(ours).is_some_and(|(other_name, other_owner)| {
-                    let is_seen = owner.is_none() || other_owner.is_none() || owner == other_owner;
-                    is_seen && name != other_name && name::spelled(name) == name::spelled(other_name)
-                })
+            get(document, ours).zip(secret(ours)).is_some_and(|(other, (other_name, other_owner))| {
+                let is_seen = owner.is_none() || other_owner.is_none() || owner == other_owner;
+                is_seen && name != other_name && variable == self::variable(&other, other_name)
+            })
         };
         if ours.iter().any(is_same) {
             remove(document, &slot);
+            let ours = own.get(&slot).and_then(|own| with_fields_of(&content, own));
             let theirs = Some(content);
-            conflicts.push(Conflict { slot, cause: Cause::Variable, ours: None, theirs, fits: Side::Ours });
+            conflicts.push(Conflict { slot, cause: Cause::Variable, ours, theirs, fits: Side::Ours });
         }
+    }
+}
+
+/// The first secret with the fields of the second.
+fn with_fields_of(content: &Content, fields: &Content) -> Option<Content> {
+    match (content, fields) {
+        (Content::Secret(entry), Content::Secret(old)) => Some(Content::Secret(entry.clone().with(old.fields()))),
+        _ => None,
+    }
+}
+
+/// The variable that a secret is exported as.
+fn variable(content: &Content, name: &Name) -> Option<String> {
+    match content {
+        Content::Secret(entry) => Some(entry.spelled(name)),
+        Content::History(_) => None,
     }
 }
 

@@ -1,0 +1,103 @@
+//! The optional fields of a secret on the command line, and warnings about secrets that expire.
+
+use std::time::SystemTime;
+
+use clap::Args;
+use hushlog::registry::{EXPIRES_SOON_DAYS, Error, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, Note};
+
+use super::message::{Failure, warning};
+use super::registry::failure;
+
+/// The fields that a command sets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Fields")]
+pub(crate) struct FieldArgs {
+    /// A note of one line, in plain text for all readers of the registry
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+
+    /// The variable that the secret is exported as [default: the name in upper snake case]
+    #[arg(long, value_name = "VARIABLE")]
+    variable: Option<String>,
+
+    /// The day from which the secret is not valid, as 2027-01-31, or as a number of days from now,
+    /// as 90d
+    ///
+    /// `secret list` shows it; `boot` and `check` warn from 14 days before it. An expired secret is
+    /// exported as before.
+    #[arg(long, value_name = "DATE")]
+    expires: Option<String>,
+}
+
+/// The fields that `secret edit` removes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Fields")]
+pub(crate) struct RemovalArgs {
+    /// Remove the note
+    #[arg(long, conflicts_with = "note")]
+    no_note: bool,
+
+    /// Export the secret as the variable that its name spells again
+    #[arg(long, conflicts_with = "variable")]
+    no_variable: bool,
+
+    /// Remove the day of expiry
+    #[arg(long, conflicts_with = "expires")]
+    no_expires: bool,
+}
+
+impl FieldArgs {
+    /// The fields of a new secret.
+    pub(crate) fn fields(&self) -> Result<Fields, Failure> {
+        Ok(Fields {
+            note: self.note.as_deref().map(Note::new).transpose().map_err(failure)?,
+            variable: self.variable.as_deref().map(str::parse).transpose().map_err(failure)?,
+            expires: self.expires.as_deref().map(date).transpose().map_err(failure)?,
+        })
+    }
+
+    /// The changes of a present secret.
+    pub(crate) fn changes(&self, removal: &RemovalArgs) -> Result<FieldChanges, Failure> {
+        let Fields { note, variable, expires } = self.fields()?;
+        Ok(FieldChanges {
+            note: change(note, removal.no_note),
+            variable: change(variable, removal.no_variable),
+            expires: change(expires, removal.no_expires),
+        })
+    }
+}
+
+fn change<T>(set: Option<T>, is_removed: bool) -> FieldChange<T> {
+    match set {
+        Some(set) => FieldChange::Set(set),
+        None if is_removed => FieldChange::Remove,
+        None => FieldChange::Keep,
+    }
+}
+
+/// A date, or a number of days from now.
+fn date(text: &str) -> Result<ExpiryDate, Error> {
+    match text.strip_suffix('d').map(str::parse) {
+        Some(Ok(days)) => ExpiryDate::after(SystemTime::now(), days),
+        _ => text.parse(),
+    }
+}
+
+/// Warns about the secrets of these names that have expired, or will within some days.
+pub(crate) fn warn<'a>(dates: impl Iterator<Item = (&'a str, &'a ExpiryDate)>) {
+    let now = SystemTime::now();
+    let (mut expired, mut soon) = (Vec::new(), Vec::new());
+    for (name, date) in dates {
+        match date.state(now) {
+            Expiry::Expired => expired.push(format!("{name} ({date})")),
+            Expiry::Soon(_) => soon.push(format!("{name} ({date})")),
+            Expiry::Later => {}
+        }
+    }
+    if !expired.is_empty() {
+        warning(&format!("expired: {}", expired.join(", ")));
+    }
+    if !soon.is_empty() {
+        warning(&format!("expires within {EXPIRES_SOON_DAYS} days: {}", soon.join(", ")));
+    }
+}
