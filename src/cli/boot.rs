@@ -3,8 +3,8 @@
 use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
-use hushlog::session::{Files, Session, SessionDir, SessionError, Text};
-use hushlog::source::{Origin, SourceError, SourceErrorKind, Sourced, session};
+use hushlog::session::{Files, Session, SessionDir, SessionError, TargetError, TargetFile, Targets, Text, Written};
+use hushlog::source::{Origin, SourceError, SourceErrorKind, Sourced, session, setting};
 use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
@@ -55,6 +55,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;
+    let targets = plan(&environment)?;
     let directory =
         session::session_dir()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
     let locked = directory.lock().map_err(failure)?;
@@ -64,13 +65,18 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if let Some(earlier) = earlier {
         session.keep(earlier);
     }
+    session.name_files(targets.paths());
     compile(&session, args.quiet)?;
     let secrets = environment.secrets().map(|variable| (variable.secret.name(), variable.secret.expose()));
     locked.write(&session, &Files { texts, secrets: secrets.collect() }).map_err(failure)?;
+    let written = targets.write().map_err(|error| of_target(error).ends(Exit::Io))?;
+    if !written.left.is_empty() {
+        message::warning(&format!("not removed, because the files were changed: {}", written.left.join(", ")));
+    }
     if !args.quiet {
         let secrets = environment.secrets();
         secret_fields::warn(secrets.filter_map(|exported| Some((exported.secret.name(), exported.expires.as_ref()?))));
-        message::summary(&summary(&directory, &environment, &session));
+        message::summary(&summary(&directory, &environment, &session, &written));
     }
     Ok(Exit::Done)
 }
@@ -100,13 +106,63 @@ fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summary(directory: &SessionDir, environment: &Environment, session: &Session) -> String {
+/// Checks the files that secrets are written to.
+fn plan(environment: &Environment) -> Result<Targets<'_>, Failure> {
+    let files = environment.secrets().filter_map(|exported| {
+        let (secret, value) = (exported.secret.name(), exported.secret.expose());
+        Some(TargetFile { secret, target: exported.file.as_ref()?, value })
+    });
+    Targets::plan(files.collect(), std::env::home_dir().as_deref(), session::state_dir()?.as_ref()).map_err(of_target)
+}
+
+/// The failure for an error of a file target.
+fn of_target(error: TargetError) -> Failure {
+    let failure = match &error {
+        TargetError::File { secret, path, error } => {
+            Failure::config(format!("cannot write {secret} to {path}: {}", reason(error)))
+        }
+        TargetError::State { path, error } => {
+            let path = message::path_text(path);
+            Failure::config(format!("cannot use the state of this machine in {path}: {}", reason(error)))
+        }
+        _ => Failure::config(error.to_string()),
+    };
+    match &error {
+        TargetError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
+            failure.hint("create its directory: the file will belong to the owner and the group of it")
+        }
+        TargetError::File { error, .. } if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+            failure.hint("the unit of `boot --install` writes file targets below the directories of --files-in only")
+        }
+        TargetError::Foreign { .. } => failure.hint("move the file away, or choose another path"),
+        TargetError::NoHome { .. } => failure.hint("set HOME, or choose an absolute path"),
+        TargetError::State { .. } | TargetError::NoStateDir => {
+            failure.hint(format!("{} names another directory, which only this user can write to", setting::STATE_DIR))
+        }
+        TargetError::Target(error) => match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        },
+        _ => failure.hint("choose a path in a directory that no other user can write to, without links"),
+    }
+}
+
+fn summary(directory: &SessionDir, environment: &Environment, session: &Session, written: &Written) -> String {
     let (variables, secrets) = (environment.variables().len(), environment.secrets().count());
     let kept = session.entries().len() - secrets;
     let kept = if kept == 0 { String::new() } else { format!("; {kept} exported earlier stay masked") };
     let shown = message::path_text(directory.path());
     let plural = if variables == 1 { "" } else { "s" };
-    format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{kept}")
+    let files = match (written.present, written.removed) {
+        (0, 0) => String::new(),
+        (present, 0) => format!(", {}", count(present, "file target")),
+        (present, removed) => format!(", {}, {removed} removed", count(present, "file target")),
+    };
+    format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{files}{kept}")
+}
+
+fn count(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The number of a group.

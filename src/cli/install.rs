@@ -38,6 +38,13 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "NAME", requires = "install")]
     service: Vec<String>,
 
+    /// Let the systemd unit write file targets below this directory; may be repeated
+    ///
+    /// The unit may write nowhere else but to its own directories. Other init systems do not
+    /// confine the boot step.
+    #[arg(long, value_name = "DIR", requires = "install")]
+    files_in: Vec<String>,
+
     /// The init system of the machine [default: detected]
     #[arg(long, value_enum, value_name = "INIT", requires = "install")]
     init: Option<Init>,
@@ -88,7 +95,7 @@ pub(super) struct BootCommand<'a> {
 
 /// Runs all steps, or lists them.
 pub(super) fn run(args: &InstallArgs, boot: &BootCommand<'_>) -> Result<Exit, Failure> {
-    let InstallArgs { install, uninstall, service, init, root, dry_run } = args;
+    let InstallArgs { install, uninstall, service, files_in, init, root, dry_run } = args;
     if !install && !uninstall {
         return Err(Failure::config("--root and --dry-run need --install or --uninstall").hint("add one of them"));
     }
@@ -100,7 +107,13 @@ pub(super) fn run(args: &InstallArgs, boot: &BootCommand<'_>) -> Result<Exit, Fa
     })?;
     let root = Arc::new(root);
     let command = if *install { command(boot, &root)? } else { Vec::new() };
-    let setup = Setup { root: Arc::clone(&root), init: init.map(Into::into), command, services: service.clone() };
+    let setup = Setup {
+        root: Arc::clone(&root),
+        init: init.map(Into::into),
+        command,
+        services: service.clone(),
+        file_directories: files_in.clone(),
+    };
     let steps = if *install { setup.steps().map_err(|error| failure(&error))? } else { setup.undo() };
     let mut said = String::new();
     let mut foreign = false;
@@ -290,6 +303,7 @@ fn text(path: &Path) -> Result<String, Failure> {
 fn failure(error: &SetupError) -> Failure {
     let hint = match error {
         SetupError::Word => "use paths that need no quoting in scripts",
+        SetupError::FileDirectory => "give the path of a directory that needs no quoting",
         SetupError::Service => "give the name of the unit, such as --service nginx",
         SetupError::NotSystemd => "source /run/hushlog/environment.sh in the service's script",
         _ => "use --init, or run `hushlog boot` at the start of the machine yourself",

@@ -139,7 +139,7 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     let fields = args.fields.fields()?;
     // Checked before the user types anything.
     let before = args.change.registry.snapshot()?;
-    before.registry().check_new(&own, scope, fields.variable.as_ref(), &member).map_err(failure)?;
+    before.registry().check_new(&own, scope, &fields, &member).map_err(failure)?;
     let typed = value::read(args.value.value_file.as_deref(), &value::of_new(own.as_str()), args.value.keep_newline)?;
     harden::fail_point("value", &typed);
     let value = Value::new(&typed).map_err(failure)?;
@@ -163,8 +163,9 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     let member = args.change.member()?;
     let before = args.change.registry.snapshot()?;
     before.registry().check_old(&own, scope, &member).map_err(failure)?;
+    let old = before.registry().secret(&own, scope, &member).map(|(_, entry)| entry);
     let install = if args.install { Some(true) } else { args.no_install.then_some(false) };
-    let fields = args.fields.changes(&args.removal)?;
+    let fields = args.fields.changes(&args.removal, old)?;
     let typed = match &args.value.value_file {
         None if install.is_some() || !fields.is_empty() => None,
         file => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),

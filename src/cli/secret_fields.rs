@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use clap::Args;
-use hushlog::registry::{EXPIRES_SOON_DAYS, Error, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, Note};
+use hushlog::registry::{
+    EXPIRES_SOON_DAYS, Entry, Error, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, FileMode, FileTarget, Note,
+};
 
 use super::message::{Failure, warning};
 use super::registry::failure;
@@ -19,6 +21,19 @@ pub(crate) struct FieldArgs {
     /// The variable that the secret is exported as [default: the name in upper snake case]
     #[arg(long, value_name = "VARIABLE")]
     variable: Option<String>,
+
+    /// The file that `boot` writes the value to, besides the variable: absolute, or ~/ and a path
+    /// below the home directory of the user that runs `boot`
+    ///
+    /// The file belongs to the owner and the group of its directory, which has to exist. No link is
+    /// followed, and no file is replaced that hushlog did not write. Paths from which programs take
+    /// code or configuration are refused.
+    #[arg(long, value_name = "PATH")]
+    file_target: Option<String>,
+
+    /// The permissions of that file: 0400, 0440, 0600, 0640 or 0660 [default: 0600]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
 
     /// The day from which the secret is not valid, as 2027-01-31, or as a number of days from now,
     /// as 90d
@@ -41,6 +56,10 @@ pub(crate) struct RemovalArgs {
     #[arg(long, conflicts_with = "variable")]
     no_variable: bool,
 
+    /// Stop writing the value to a file; the next boot removes the file
+    #[arg(long, conflicts_with_all = ["file_target", "mode"])]
+    no_file_target: bool,
+
     /// Remove the day of expiry
     #[arg(long, conflicts_with = "expires")]
     no_expires: bool,
@@ -49,20 +68,42 @@ pub(crate) struct RemovalArgs {
 impl FieldArgs {
     /// The fields of a new secret.
     pub(crate) fn fields(&self) -> Result<Fields, Failure> {
-        Ok(Fields {
-            note: self.note.as_deref().map(Note::new).transpose().map_err(failure)?,
-            variable: self.variable.as_deref().map(str::parse).transpose().map_err(failure)?,
-            expires: self.expires.as_deref().map(date).transpose().map_err(failure)?,
-        })
+        self.beside(None).map_err(failure)
     }
 
     /// The changes of a present secret.
-    pub(crate) fn changes(&self, removal: &RemovalArgs) -> Result<FieldChanges, Failure> {
-        let Fields { note, variable, expires } = self.fields()?;
+    pub(crate) fn changes(&self, removal: &RemovalArgs, old: Option<&Entry>) -> Result<FieldChanges, Failure> {
+        let old = old.map(Entry::fields).and_then(|fields| fields.file);
+        let Fields { note, variable, file, expires } = self.beside(old.as_ref()).map_err(failure)?;
         Ok(FieldChanges {
             note: change(note, removal.no_note),
             variable: change(variable, removal.no_variable),
+            file: change(file, removal.no_file_target),
             expires: change(expires, removal.no_expires),
+        })
+    }
+}
+
+impl FieldArgs {
+    /// The given fields. A path without a mode, and a mode without a path, change a part of the old
+    /// file target.
+    fn beside(&self, old: Option<&FileTarget>) -> Result<Fields, Error> {
+        let mode = self.mode.as_deref().map(str::parse::<FileMode>).transpose()?;
+        let path = self.file_target.as_deref().map(str::parse).transpose()?;
+        let file = match (path, mode, old) {
+            (Some(path), mode, old) => {
+                let mode = mode.or(old.map(|old| old.mode)).unwrap_or_default();
+                Some(FileTarget { path, mode })
+            }
+            (None, Some(mode), Some(old)) => Some(FileTarget { path: old.path.clone(), mode }),
+            (None, Some(_), None) => return Err(Error::NoFileTarget),
+            (None, None, _) => None,
+        };
+        Ok(Fields {
+            note: self.note.as_deref().map(Note::new).transpose()?,
+            variable: self.variable.as_deref().map(str::parse).transpose()?,
+            file,
+            expires: self.expires.as_deref().map(date).transpose()?,
         })
     }
 }

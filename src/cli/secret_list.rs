@@ -107,6 +107,10 @@ const COLUMNS: &[Column] = &[
         let by = Some(listed.entry.changed_by()).filter(|by| **by != listed.entry.owner);
         by.map(Name::to_string).unwrap_or_default()
     }),
+    Column::optional("FILE", |listed| {
+        let file = listed.fields.file.as_ref();
+        file.map(|file| format!("{} {}", file.mode, file.path)).unwrap_or_default()
+    }),
     Column::optional("EXPIRES", expires),
     Column::optional("NOTE", |listed| listed.fields.note.as_ref().map(ToString::to_string).unwrap_or_default()),
 ];
@@ -140,6 +144,7 @@ impl Listed<'_> {
             "changed": self.entry.changed,
             "changed_by": self.entry.changed_by().as_str(),
             "expires": self.fields.expires,
+            "file": self.fields.file,
             "note": self.fields.note,
         })
     }

@@ -44,6 +44,8 @@ pub struct Setup {
     pub command: Vec<String>,
     /// The services that get the variables, by name.
     pub services: Vec<String>,
+    /// The directories that the boot step of systemd may write file targets to.
+    pub file_directories: Vec<String>,
 }
 
 /// Why a setup has no plan.
@@ -58,6 +60,11 @@ pub enum SetupError {
     /// A service's name is no valid name of a unit.
     #[error("the name of a service contains a character other than letters, digits and . _ - @ :")]
     Service,
+    /// A directory for file targets is not absolute, or would need quotes.
+    #[error(
+        "a directory of --files-in is not absolute, or contains a character other than letters, digits and / . _ - + @ ,"
+    )]
+    FileDirectory,
     /// Only services of systemd can be given the variables.
     #[error("only systemd services can get the variables")]
     NotSystemd,
@@ -133,9 +140,24 @@ impl Setup {
         }
     }
 
+    /// The unit of the boot step. It may write to no directory but those that it is given.
+    fn unit(&self) -> Result<String, SetupError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@,".contains(c);
+        if !self.file_directories.iter().all(|path| path.starts_with('/') && path.chars().all(is_plain)) {
+            return Err(SetupError::FileDirectory);
+        }
+        if self.file_directories.is_empty() {
+            return Ok(UNIT.to_owned());
+        }
+        // A directory may belong to any user.
+        let unit = UNIT.replace("CapabilityBoundingSet=", "CapabilityBoundingSet=CAP_DAC_OVERRIDE ");
+        let paths: String = self.file_directories.iter().map(|path| format!("ReadWritePaths=-{path}\n")).collect();
+        Ok(unit.replace("ReadWritePaths=/run\n", &format!("ReadWritePaths=/run\n{paths}")))
+    }
+
     fn systemd(&self) -> Result<Vec<Step>, SetupError> {
         let mut steps = vec![
-            self.file("etc/systemd/system/hushlog-boot.service", 0o644, UNIT),
+            self.file("etc/systemd/system/hushlog-boot.service", 0o644, &self.unit()?),
             self.link("etc/systemd/system/basic.target.wants/hushlog-boot.service", "../hushlog-boot.service"),
             self.file("etc/systemd/user-environment-generators/50-hushlog", 0o755, USER_ENVIRONMENT),
         ];

@@ -4,7 +4,7 @@
 use super::entry::{Entry, Member};
 use super::environment::By;
 use super::error::Error;
-use super::field::{FieldChanges, Fields, Variable};
+use super::field::{FieldChanges, Fields};
 use super::file::Registry;
 use super::name::{self, Name};
 use super::open::open_entry;
@@ -101,20 +101,14 @@ impl Registry {
         shared.chain(private.map(|(name, entry)| (name, Scope::Private, entry)))
     }
 
-    /// Checks that the member can add a secret of this name and explicit variable, and returns its
+    /// Checks that the member can add a secret of this name with these fields, and returns its
     /// variable. Callers check before they prompt for a value.
     ///
     /// # Errors
     ///
     /// As [`add`](Registry::add).
-    pub fn check_new(
-        &self,
-        name: &Name,
-        scope: Scope,
-        variable: Option<&Variable>,
-        member: &Name,
-    ) -> Result<String, Error> {
-        let variable = match variable {
+    pub fn check_new(&self, name: &Name, scope: Scope, fields: &Fields, member: &Name) -> Result<String, Error> {
+        let variable = match &fields.variable {
             Some(variable) => variable.to_string(),
             None => name::variable(name.as_str())?,
         };
@@ -124,6 +118,7 @@ impl Registry {
             return Err(Error::SecretExists { name: name.to_string() });
         }
         self.check_collision(name, scope, &variable, member)?;
+        self.check_file(name, scope, fields, member)?;
         Ok(variable)
     }
 
@@ -135,7 +130,7 @@ impl Registry {
     /// When the secret exists, another secret is exported as the same variable, or the name is not
     /// a member's.
     pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<String, Error> {
-        let variable = self.check_new(&draft.name, draft.scope, draft.fields.variable.as_ref(), by.member)?;
+        let variable = self.check_new(&draft.name, draft.scope, &draft.fields, by.member)?;
         let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?.with(draft.fields.clone());
         let entries = match draft.scope {
             Scope::Shared => &mut self.document.shared,
@@ -143,6 +138,13 @@ impl Registry {
         };
         entries.insert(draft.name.clone(), entry);
         Ok(variable)
+    }
+
+    /// The secret of this name that the member can change, and its scope: the private one before
+    /// the shared one, unless the scope is given.
+    pub fn secret(&self, name: &Name, scope: Option<Scope>, member: &Name) -> Option<(Scope, &Entry)> {
+        let scope = self.find(name, scope, member)?;
+        Some((scope, self.entry(name, scope, member)?))
     }
 
     /// Checks that the member has this secret, and returns its scope.
@@ -171,6 +173,9 @@ impl Registry {
             let variable = old.clone().with(fields.clone()).variable_of(name)?;
             name::Allowed::of_machine()?.check(&variable)?;
             self.check_collision(name, scope, &variable, by.member)?;
+        }
+        if fields.file != old.file {
+            self.check_file(name, scope, &fields, by.member)?;
         }
         let new = match &edit.value {
             Some(value) => self.sealed(name, scope, install, value, by)?,
@@ -319,17 +324,34 @@ impl Registry {
 
     /// Refuses a secret that is exported as the same variable as another secret of the same reader.
     fn check_collision(&self, name: &Name, scope: Scope, variable: &str, member: &Name) -> Result<(), Error> {
-        let seen = self
-            .secrets()
-            .filter(|(_, other, entry)| scope == Scope::Shared || *other == Scope::Shared || entry.owner == *member);
-        let mut others = seen.filter(|(other, ..)| *other != name);
-        match others.find(|(other, _, entry)| entry.spelled(other) == variable) {
+        match self.beside(name, scope, member).find(|(other, _, entry)| entry.spelled(other) == variable) {
             Some((other, ..)) => {
                 let (name, other, variable) = (name.to_string(), other.to_string(), variable.to_owned());
                 Err(Error::Collision { name, other, variable })
             }
             None => Ok(()),
         }
+    }
+
+    /// Refuses a file target that is reserved, or that another secret of the same reader has.
+    fn check_file(&self, name: &Name, scope: Scope, fields: &Fields, member: &Name) -> Result<(), Error> {
+        let Some(file) = &fields.file else { return Ok(()) };
+        file.check()?;
+        let has_path = |entry: &Entry| entry.file.as_ref().is_some_and(|other| other.path == file.path);
+        match self.beside(name, scope, member).find(|(.., entry)| has_path(entry)) {
+            Some((other, ..)) => {
+                let (name, other, path) = (name.to_string(), other.to_string(), file.path.to_string());
+                Err(Error::FileCollision { name, other, path })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The secrets of other names that a reader sees beside a secret of this name.
+    fn beside(&self, name: &Name, scope: Scope, member: &Name) -> impl Iterator<Item = (&Name, Scope, &Entry)> {
+        let is_seen = move |other, owner: &Name| scope == Scope::Shared || other == Scope::Shared || *owner == *member;
+        let seen = self.secrets().filter(move |(_, other, entry)| is_seen(*other, &entry.owner));
+        seen.filter(move |(other, ..)| *other != name)
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::LitString;
 
 use super::field::{ExpiryDate, Fields, Note, Variable};
+use super::file_target::FileTarget;
 use super::id::RegistryId;
 use super::name::{self, Name, NameError};
 use super::seal::Recipient;
@@ -43,6 +44,8 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) variable: Option<Variable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<FileTarget>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<ExpiryDate>,
     /// An age file, in armour.
     pub(super) sealed: LitString,
@@ -51,8 +54,8 @@ pub struct Entry {
 impl Entry {
     /// An installed entry without optional fields.
     pub(super) fn new(owner: Name, version: String, changed: String, sealed: LitString) -> Entry {
-        let (changed_by, note, variable, expires) = (None, None, None, None);
-        Entry { owner, version, install: true, changed, changed_by, note, variable, expires, sealed }
+        let (changed_by, note, variable, file, expires) = (None, None, None, None, None);
+        Entry { owner, version, install: true, changed, changed_by, note, variable, file, expires, sealed }
     }
 
     /// The member that made the last change.
@@ -62,7 +65,12 @@ impl Entry {
 
     /// The optional fields.
     pub fn fields(&self) -> Fields {
-        Fields { note: self.note.clone(), variable: self.variable.clone(), expires: self.expires.clone() }
+        Fields {
+            note: self.note.clone(),
+            variable: self.variable.clone(),
+            file: self.file.clone(),
+            expires: self.expires.clone(),
+        }
     }
 
     /// The variable that a secret of this name is exported as: the explicit one, or else the one
@@ -86,8 +94,8 @@ impl Entry {
 
     /// The entry with these fields.
     pub(super) fn with(self, fields: Fields) -> Entry {
-        let Fields { note, variable, expires } = fields;
-        Entry { note, variable, expires, ..self }
+        let Fields { note, variable, file, expires } = fields;
+        Entry { note, variable, file, expires, ..self }
     }
 }
 

@@ -237,6 +237,31 @@ pub enum Error {
     /// An explicit variable is not valid.
     #[error("not a valid variable: {0}")]
     Variable(NameError),
+    /// The path of a file target is not valid.
+    #[error("not a valid path of a file target")]
+    FileTargetPath,
+    /// The permissions of a file target are not valid.
+    #[error("not a valid mode of a file target")]
+    FileTargetMode,
+    /// Programs read code, configuration or trust from the path.
+    #[error("{path} is reserved, because programs read code or configuration there")]
+    FileTargetReserved {
+        /// The path.
+        path: String,
+    },
+    /// Two secrets would be written to one file.
+    #[error("{} and {other} would both be written to {path}", named(name, "a secret of that name"))]
+    FileCollision {
+        /// The new one.
+        name: String,
+        /// The existing one.
+        other: String,
+        /// The path.
+        path: String,
+    },
+    /// A mode was given without a file.
+    #[error("there is no file target for the mode")]
+    NoFileTarget,
     /// The text is not a date.
     #[error("not a date of the calendar, such as 2027-01-31")]
     ExpiryDate,
@@ -317,75 +342,5 @@ impl Error {
                 | Untrusted
                 | Write(_)
         )
-    }
-
-    /// A hint on how to fix the error, if any.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            Error::Missing => "`hushlog member add NAME RECIPIENT` creates it",
-            Error::NotKept(_) => {
-                "change it as root, as its owner or as a member of its group, or ask its owner for access by group (chgrp, chmod g+rw)"
-            }
-            Error::NotAFile => "use the path of the file itself, not of a link",
-            Error::Format => "check the path; a newer version of hushlog may have written the file",
-            Error::MergeConflict { .. } => {
-                "keep one side of each conflict; for a signed registry, or one that git merged line by line, use `hushlog merge` (see its --help)"
-            }
-            Error::Syntax { .. } => "restore the file, and change it with hushlog only",
-            Error::Check => "restore the file, and change members with `hushlog member`",
-            Error::Inconsistent { .. } => "restore the file, and change it with hushlog only",
-            Error::Unsigned | Error::Signature | Error::Untrusted => {
-                "do not use it; find out how it was changed, and restore the signed file; to sign a merge: `HUSHLOG_SIGN=KEY git checkout --merge FILE`"
-            }
-            Error::OtherRegistry => "its id is in its head (`id: hlr-...`); --trust names the expected one",
-            Error::RegistryId => "an id begins with hlr-, and is in the head of the registry file",
-            Error::MergeOther => "keep one side: `git checkout --ours FILE`, or --theirs",
-            Error::MergeMembers { .. } => {
-                "keep one side (`git checkout --ours FILE`, or --theirs), and repeat the changes of the other side"
-            }
-            Error::KeyNeeded => "sign with the key of a signer: --sign FILE",
-            Error::NotASigner => {
-                "`hushlog member list` shows the signers; a signer can add another with `hushlog member add --signer`"
-            }
-            Error::Name(NameError::Reserved) => "choose another name, for example myapp-path",
-            Error::Name(NameError::Configuration) => {
-                "choose another name, for example myapp-proxy; or allow the variable on each machine, with a line in /etc/hushlog/allowed-names"
-            }
-            Error::Name(NameError::AllowedNames) => "make root its owner, and let nobody else write to it: chmod 644",
-            Error::Name(_) => "for example openai-api-key, which is exported as OPENAI_API_KEY",
-            Error::Recipient => "a recipient begins with age1; `hushlog keygen` and `age-keygen -y` print it",
-            Error::PublicKey => "a public key begins with MCow; `hushlog keygen --signing` prints it",
-            Error::SigningKey => "`hushlog keygen --signing --output FILE` creates one, without a passphrase",
-            Error::IdentityEmpty | Error::IdentityLine { .. } | Error::IdentityKind { .. } => {
-                "`hushlog keygen` and age-keygen create identities"
-            }
-            Error::KeyOpen => {
-                "chmod 600 it, or let root give it to a group of this process (mode 0440); if others may have read it, create a new key"
-            }
-            Error::NoPassphrase => "run the command in a terminal, or use an identity without a passphrase",
-            Error::IdentitySealed => "decrypt it with age first",
-            Error::NotAMember { .. } => {
-                "name the acting member with --as NAME; `hushlog member add NAME RECIPIENT` adds one"
-            }
-            Error::UnknownIdentity => {
-                "add it with `hushlog member add NAME RECIPIENT`, on a machine that can open the shared secrets"
-            }
-            Error::SeveralMembers { .. } | Error::OtherMember { .. } => "name the acting member with --as NAME",
-            Error::IdentityNeeded { .. } => "run this on a machine that can open them, with --identity FILE",
-            Error::SecretExists { .. } => "change its value with `hushlog secret edit`",
-            Error::NoSecret { .. } => "`hushlog secret list` lists the secrets",
-            Error::ValueTooLong => "keep it in its own file, encrypted with age",
-            Error::NoteLooksLikeCredential => "leave the value out; it belongs to the secret itself",
-            Error::Variable(_) => "for example OPENAI_API_KEY: letters, digits and _, no digit first",
-            Error::ExpiryDate => "the day from which it is not valid, as YEAR-MONTH-DAY",
-            Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
-            Error::WrongBinding { .. } | Error::Damaged { .. } => {
-                "the file was changed by hand; restore it, or save the value again with `hushlog secret edit`"
-            }
-            Error::NotForUs { .. } => {
-                "on a machine that can open it, run `hushlog member add NAME RECIPIENT` for this member again"
-            }
-            _ => return None,
-        })
     }
 }

@@ -4,6 +4,7 @@
 use core::fmt;
 
 use super::field::ExpiryDate;
+use super::file_target::FileTarget;
 use super::scope::Scope;
 use crate::redact::secret::Secret;
 
@@ -40,6 +41,8 @@ pub struct ExportedSecret {
     pub variable: String,
     /// Opaque, and new with every saved value. Empty if the source has no versions.
     pub version: String,
+    /// The file that `boot` writes it to, besides the variable.
+    pub file: Option<FileTarget>,
     /// The day it expires, if it is known.
     pub expires: Option<ExpiryDate>,
     /// The precedence among secrets of the same variable.
@@ -57,6 +60,7 @@ impl ExportedSecret {
             secret,
             variable: variable.into(),
             version: version.into(),
+            file: None,
             expires: None,
             rank,
             is_exported: true,
@@ -76,6 +80,7 @@ impl ExportedSecret {
             secret: Secret::new(self.secret.name(), self.secret.expose().to_vec()),
             variable: self.variable.clone(),
             version: self.version.clone(),
+            file: self.file.clone(),
             expires: self.expires.clone(),
             rank: self.rank,
             is_exported: self.is_exported,

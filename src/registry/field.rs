@@ -1,5 +1,5 @@
-//! The optional fields of a secret: a note, an explicit variable, and the day it expires. They are
-//! plain text in the file, and covered by its signature.
+//! The optional fields of a secret: a note, an explicit variable, a file target, and the day it
+//! expires. They are plain text in the file, and covered by its signature.
 
 use core::fmt;
 use core::str::FromStr;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::looks_like_credential;
 use super::error::Error;
+use super::file_target::FileTarget;
 use super::name::{NAME_LEN_MAX, NameError};
 
 /// The longest note, in bytes.
@@ -59,7 +60,9 @@ impl Note {
     /// As [`Note::from_str`], and when a word of it looks like a credential.
     pub fn new(text: &str) -> Result<Note, Error> {
         let note = text.trim().parse()?;
-        if looks_like_credential("", text) { Err(Error::NoteLooksLikeCredential) } else { Ok(note) }
+        let is_credential = |text: &str| looks_like_credential("", text);
+        let is_refused = is_credential(text) || text.split_whitespace().any(is_credential);
+        if is_refused { Err(Error::NoteLooksLikeCredential) } else { Ok(note) }
     }
 }
 
@@ -177,6 +180,8 @@ pub struct Fields {
     pub note: Option<Note>,
     /// The variable, if it is not the one that the name spells.
     pub variable: Option<Variable>,
+    /// The file that `boot` writes it to.
+    pub file: Option<FileTarget>,
     /// The day it expires.
     pub expires: Option<ExpiryDate>,
 }
@@ -211,6 +216,8 @@ pub struct FieldChanges {
     pub note: FieldChange<Note>,
     /// The explicit variable.
     pub variable: FieldChange<Variable>,
+    /// The file that `boot` writes it to.
+    pub file: FieldChange<FileTarget>,
     /// The day it expires.
     pub expires: FieldChange<ExpiryDate>,
 }
@@ -225,6 +232,7 @@ impl FieldChanges {
         Fields {
             note: self.note.of(old.note.as_ref()),
             variable: self.variable.of(old.variable.as_ref()),
+            file: self.file.of(old.file.as_ref()),
             expires: self.expires.of(old.expires.as_ref()),
         }
     }

@@ -31,6 +31,7 @@
 //! freed memory, such as the crate zeroizing-alloc; `hushlog` itself does.
 
 mod change;
+mod closed_path;
 mod credential;
 mod entry;
 mod environment;
@@ -38,7 +39,9 @@ mod error;
 mod exported_secret;
 mod field;
 mod file;
+mod file_target;
 mod format;
+mod hint;
 mod id;
 mod key_file;
 mod merge;
@@ -65,6 +68,7 @@ pub use field::{
     EXPIRES_SOON_DAYS, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, NOTE_LEN_MAX, Note, Variable,
 };
 pub use file::{MACHINE_IDENTITY, MACHINE_REGISTRY, Registry};
+pub use file_target::{FileMode, FileTarget, TargetPath};
 pub use format::FILE_LEN_MAX;
 pub use id::RegistryId;
 pub use merge::{Cause, Conflict, MergeOptions, Merged, Side, merge_files};

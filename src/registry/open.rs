@@ -59,6 +59,7 @@ impl Registry {
                 secret: Secret::new(name.as_str(), std::mem::take(&mut *value)),
                 variable: entry.spelled(name),
                 version: entry.version.clone(),
+                file: entry.file.clone(),
                 expires: entry.expires.clone(),
                 rank: scope.into(),
                 is_exported: entry.install && !hidden,

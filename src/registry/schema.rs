@@ -17,6 +17,7 @@ pub(super) fn document() -> Value {
             "changed_by": name(),
             "note": { "type": "string", "title": "one line of text" },
             "variable": { "type": "string", "title": "a variable, such as OPENAI_API_KEY" },
+            "file": file_target(),
             "expires": { "type": "string", "title": "a date, such as 2027-01-31" },
             "sealed": text(),
         }),
@@ -46,6 +47,12 @@ pub(super) fn tail() -> Value {
 
 fn section(properties: Value, required: &[&str]) -> Value {
     json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn file_target() -> Value {
+    let path = json!({ "type": "string", "title": "an absolute path, or ~/ and a path" });
+    let mode = json!({ "type": "string", "title": "a mode in quotes, such as '0600'" });
+    section(json!({ "path": path, "mode": mode }), &["path", "mode"])
 }
 
 fn name() -> Value {

@@ -72,7 +72,7 @@ impl Target {
     }
 
     pub(super) fn replace(&self, text: &[u8]) -> Result<(), Error> {
-        remove_leftovers(&self.dir, &self.name);
+        temporary::remove_leftovers(&self.dir, &self.name);
         replace_shared_in(&self.dir, &self.name, text).map_err(unwritable)
     }
 }
@@ -185,14 +185,5 @@ fn check_target(dir: &Dir, name: &OsStr) -> Result<(), Error> {
         Ok(_) => Err(Error::NotAFile),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::Write(error)),
-    }
-}
-
-/// Removes the temporary files of killed writers. No other writer exists while this one holds the
-/// lock.
-fn remove_leftovers(dir: &Dir, own: &OsStr) {
-    for (name, _) in dir.names().into_iter().flatten().filter(|(name, _)| temporary::is_of(name, own)) {
-        // A file that cannot be removed only takes up space.
-        let _: io::Result<()> = dir.unlink(name);
     }
 }

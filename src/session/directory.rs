@@ -365,6 +365,16 @@ fn note_below(dir: &Dir) {
     }
 }
 
+/// Notes that the file targets of a session hold secrets.
+fn note_targets(session: &Session) {
+    for path in &session.files {
+        let found = Dir::parent_of(Path::new(path), Links::Trusted).and_then(|(dir, name)| dir.stat(name));
+        if let Ok(found) = found {
+            recording::note_stat(&found);
+        }
+    }
+}
+
 fn check_directory(dir: &Dir) -> Result<(), SessionError> {
     check("the session's directory", &dir.stat_self().map_err(doing("inspect the directory"))?)
 }
@@ -401,6 +411,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, SessionError> {
     if !session.boot().is_empty() && !boot.is_empty() && session.boot() != boot {
         return Err(SessionError::Stale);
     }
+    note_targets(&session);
     Ok(Some(session))
 }
 

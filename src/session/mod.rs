@@ -12,10 +12,13 @@
 //! export  NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what a program that starts now gets
 //! keep    NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what programs got earlier
 //! plain   VARIABLE  BASE64                    a default, which is not masked
+//! file    PATH                    a file with a secret, which no scrub changes
 //! end     2                       the number of these lines: a file that was cut off is no session
 //! ```
 
 mod directory;
+mod state;
+mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -27,6 +30,8 @@ use crate::redact::secret::Secret;
 use crate::registry::{ExportedSecret, Rank};
 
 pub use directory::{DEFAULT_DIR, Files, LockedSessionDir, SessionDir, SessionError, Text, read};
+pub use state::{STATE_DIR, StateDir};
+pub use targets::{TargetError, TargetFile, Targets, Written};
 
 const HEAD: &str = "hushlog session 1";
 
@@ -36,6 +41,8 @@ pub struct Session {
     boot: String,
     entries: Vec<ExportedSecret>,
     defaults: BTreeMap<String, String>,
+    /// The paths of the file targets.
+    files: Vec<String>,
 }
 
 /// An unreadable session. The error holds the line number, and never the line's content.
@@ -54,12 +61,17 @@ impl Session {
             let value = String::from_utf8_lossy(default.secret.expose()).into_owned();
             (default.variable.clone(), value)
         });
-        Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect() }
+        Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect(), files: Vec::new() }
     }
 
     /// Adds secrets that are masked, but not exported.
     pub fn mask(&mut self, secrets: Vec<ExportedSecret>) {
         self.entries.extend(secrets.into_iter().map(|entry| ExportedSecret { is_exported: false, ..entry }));
+    }
+
+    /// Names the files that secrets are written to, besides those of the session.
+    pub fn name_files<'a>(&mut self, paths: impl Iterator<Item = &'a str>) {
+        self.files.extend(paths.map(str::to_owned));
     }
 
     /// Keeps the entries of an earlier export in the same boot that this one lacks: deleted
@@ -115,7 +127,14 @@ impl Session {
             base64::write(value.as_bytes(), out)?;
             out.write_all(b"\n")?;
         }
-        writeln!(out, "end\t{}", self.entries.len() + self.defaults.len())
+        for path in &self.files {
+            writeln!(out, "file\t{}", one_field(path))?;
+        }
+        writeln!(out, "end\t{}", self.line_count())
+    }
+
+    fn line_count(&self) -> usize {
+        self.entries.len() + self.defaults.len() + self.files.len()
     }
 
     /// Parses the output of [`render`](Session::render).
@@ -135,17 +154,18 @@ impl Session {
         let (line, head) = next()?;
         let (_, boot) = if head == HEAD.as_bytes() { next()? } else { return Err(Damaged { line }) };
         let boot = boot.strip_prefix(b"boot\t").and_then(read_field).ok_or(Damaged { line: 2 })?;
-        let mut session = Session { boot, entries: Vec::new(), defaults: BTreeMap::new() };
+        let mut session = Session { boot, entries: Vec::new(), defaults: BTreeMap::new(), files: Vec::new() };
         loop {
             let (line, text) = next()?;
             if let Some(count) = text.strip_prefix(b"end\t") {
-                let known = session.entries.len() + session.defaults.len();
-                let complete = count == known.to_string().as_bytes() && next().is_err();
+                let complete = count == session.line_count().to_string().as_bytes() && next().is_err();
                 return if complete { Ok(session) } else { Err(Damaged { line }) };
             }
             if let Some(plain) = text.strip_prefix(b"plain\t") {
                 let (variable, value) = parse_default(plain).ok_or(Damaged { line })?;
                 session.defaults.insert(variable, value);
+            } else if let Some(path) = text.strip_prefix(b"file\t") {
+                session.files.push(read_field(path).ok_or(Damaged { line })?);
             } else {
                 session.entries.push(parse_entry(text).ok_or(Damaged { line })?);
             }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::error::{SourceError, SourceErrorKind};
 use super::{Loaded, Origin, Sourced, setting};
 use crate::registry::{ExportedSecret, Rank};
-use crate::session::{self, Session, SessionDir, SessionError};
+use crate::session::{self, STATE_DIR, Session, SessionDir, SessionError, StateDir};
 
 /// The name of the session as a credential of a service.
 const CREDENTIAL: &str = "hushlog.session";
@@ -27,6 +27,25 @@ pub fn session_dir() -> Result<SessionDir, SourceError> {
 /// When the setting for it is unusable.
 pub fn directory() -> Result<PathBuf, SourceError> {
     Ok(setting::path(setting::RUN_DIR)?.unwrap_or_else(|| session::DEFAULT_DIR.into()))
+}
+
+/// The directory of the state that outlives a boot: of the machine for root, of the user's own for
+/// others. `None` if no home directory is known.
+///
+/// # Errors
+///
+/// When the setting for it is unusable.
+pub fn state_dir() -> Result<Option<StateDir>, SourceError> {
+    let named = setting::path(setting::STATE_DIR)?;
+    let usual = || match rustix::process::geteuid().is_root() {
+        true => Some(PathBuf::from(STATE_DIR)),
+        false => {
+            let base = setting::variable("XDG_STATE_HOME").map(PathBuf::from);
+            let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".local/state")));
+            base.map(|base| base.join("hushlog"))
+        }
+    };
+    Ok(named.or_else(usual).map(StateDir::new))
 }
 
 /// The file of the session as a credential of this service.

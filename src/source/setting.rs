@@ -22,6 +22,8 @@ pub const MEMBER: &str = "HUSHLOG_MEMBER";
 pub const SIGN: &str = "HUSHLOG_SIGN";
 /// The directory of the session.
 pub const RUN_DIR: &str = "HUSHLOG_RUN_DIR";
+/// The directory of the state of this machine.
+pub const STATE_DIR: &str = "HUSHLOG_STATE_DIR";
 
 /// A setting that is the path of a file or directory. It need not be UTF-8.
 ///

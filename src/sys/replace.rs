@@ -94,6 +94,18 @@ pub fn put_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> 
     replace_as(dir, name.as_ref(), Owner::Ours, mode, content)
 }
 
+/// Like [`put_in`], for a file of the users of its directory: it belongs to the owner and the group
+/// of the directory.
+///
+/// # Errors
+///
+/// Those of [`replace`]. Only root gives a file to another user. If this user cannot give it to the
+/// group, and `mode` has rights for the group, that is an error, too.
+#[cfg(feature = "registry")]
+pub fn put_as_directory_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
+    replace_as(dir, name.as_ref(), Owner::OfDirectory, mode, content)
+}
+
 /// Creates a new file, which appears with all of its content, and has this mode less the umask.
 ///
 /// # Errors
@@ -123,6 +135,9 @@ enum Owner {
     Shared,
     /// The effective user.
     Ours,
+    /// The owner and the group of the directory.
+    #[cfg(feature = "registry")]
+    OfDirectory,
 }
 
 fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) -> io::Result<()> {
@@ -139,15 +154,21 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
     let keep = |file: &File, old: &Stat| match owner {
         Owner::Kept | Owner::Known => keep_owner(file, old),
         Owner::Shared => keep_shared(file, dir.open_file(name, OFlags::RDONLY)?, old),
-        Owner::Ours => Ok(mode),
+        _ => Ok(mode),
     };
+    let is_kept = matches!(owner, Owner::Kept | Owner::Known | Owner::Shared);
     let temporary = temporary::name(name);
-    let kept = old.as_ref().filter(|_| owner != Owner::Ours);
-    let first = if owner == Owner::Shared { 0o600 } else { mode };
+    let kept = old.as_ref().filter(|_| is_kept);
+    let first = if matches!(owner, Owner::Shared) || !is_kept { 0o600 } else { mode };
     let written = new_file(dir, &temporary, first, kept, |file, old| Ok(keep(file, old)? & mode)).and_then(|file| {
         fill(&file, content)?;
-        if owner == Owner::Ours {
+        if !is_kept {
             fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
+        // Last: the mode of another user's file takes one more capability to change.
+        #[cfg(feature = "registry")]
+        if owner == Owner::OfDirectory {
+            give_to(&file, &dir.stat_self()?, mode)?;
         }
         dir.rename(&temporary, name)
     });
@@ -191,6 +212,17 @@ fn keep_owner(new: &File, old: &Stat) -> io::Result<u32> {
     }
     let is_kept = made.st_gid == old.st_gid || fchown(new, None, Some(Gid::from_raw(old.st_gid))).is_ok();
     Ok(if is_kept { mode } else { mode & !0o070 })
+}
+
+/// Gives a new file to the owner and the group of a directory.
+#[cfg(feature = "registry")]
+fn give_to(new: &File, directory: &Stat, mode: u32) -> io::Result<()> {
+    let made = fstat(new)?;
+    if made.st_uid != directory.st_uid {
+        fchown(new, Some(Uid::from_raw(directory.st_uid)), None)?;
+    }
+    let is_given = made.st_gid == directory.st_gid || fchown(new, None, Some(Gid::from_raw(directory.st_gid))).is_ok();
+    if is_given || mode & 0o070 == 0 { Ok(()) } else { Err(Errno::PERM.into()) }
 }
 
 /// The maximum length of an attribute's value, in bytes.

@@ -125,6 +125,23 @@ fn systemd_takes_the_unit_for_a_good_one() {
     assert!(!complaints(&root, &["hushlog-boot.service"]).unwrap().is_empty());
 }
 
+#[test]
+fn the_unit_writes_file_targets_where_it_may() {
+    let root = Root::new(SYSTEMD);
+    let unit = || root.read("etc/systemd/system/hushlog-boot.service");
+    root.boot(&SOURCES).ends(0);
+    let closed = unit();
+    assert!(closed.contains("ReadWritePaths=/run\nStateDirectory=") && !closed.contains("CAP_DAC_OVERRIDE"));
+    root.boot(&[&SOURCES[..], &["--files-in", "/etc/myapp", "--files-in", "/home/app"]].concat()).ends(0);
+    let open = unit();
+    assert!(open.contains("ReadWritePaths=/run\nReadWritePaths=-/etc/myapp\nReadWritePaths=-/home/app\n"), "{open}");
+    assert!(open.contains("CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN"), "{open}");
+    for directory in ["etc/myapp", "/etc/my app", "/a%h", "/a\nExecStart=x"] {
+        root.boot(&[&SOURCES[..], &["--files-in", directory]].concat()).ends(2).says("--files-in is not absolute");
+    }
+    assert_eq!(unit(), open);
+}
+
 /// The complaints of systemd about units; `None` without systemd.
 fn complaints(root: &Root, units: &[&str]) -> Option<Vec<String>> {
     let directory = root.path("etc/systemd/system");

@@ -7,5 +7,6 @@ mod faults;
 mod install;
 mod registry;
 mod session;
+mod targets;
 mod tracing;
 mod trusted;

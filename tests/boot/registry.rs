@@ -8,12 +8,12 @@ use std::process::Command;
 use crate::program::{Ran, hushlog, run};
 
 /// A directory in memory with a registry of two members, `vm` and `other`.
-struct Machine {
+pub(crate) struct Machine {
     dir: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new() -> Machine {
+    pub(crate) fn new() -> Machine {
         let machine =
             Machine { dir: tempfile::Builder::new().prefix("hushlog-registry").tempdir_in("/dev/shm").unwrap() };
         for member in ["vm", "other"] {
@@ -25,26 +25,26 @@ impl Machine {
         machine
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn hushlog(&self, args: &[&str]) -> Command {
+    pub(crate) fn hushlog(&self, args: &[&str]) -> Command {
         let mut command = hushlog(args);
         command.env("HUSHLOG_RUN_DIR", self.path("run")).env("HUSHLOG_REGISTRY", self.path("registry.yaml"));
-        command.env("HUSHLOG_MEMBER", "vm").current_dir(self.dir.path());
+        command.env("HUSHLOG_MEMBER", "vm").env("HUSHLOG_STATE_DIR", self.path("state")).current_dir(self.dir.path());
         command
     }
 
-    fn ran(&self, args: &[&str], input: &str) -> Ran {
+    pub(crate) fn ran(&self, args: &[&str], input: &str) -> Ran {
         run(&mut self.hushlog(args), input.as_bytes())
     }
 
-    fn add(&self, name: &str, value: &str, more: &[&str]) {
+    pub(crate) fn add(&self, name: &str, value: &str, more: &[&str]) {
         self.ran(&[&["secret", "add", name, "--value-file", "-"], more].concat(), value).ends(0);
     }
 
-    fn boot(&self, more: &[&str]) -> Ran {
+    pub(crate) fn boot(&self, more: &[&str]) -> Ran {
         let args = ["boot", "--registry", "registry.yaml", "--identity", "vm.txt"];
         self.ran(&[&args[..], more].concat(), "")
     }
@@ -53,7 +53,7 @@ impl Machine {
         fs::read_to_string(self.path("run/environment.sh")).unwrap()
     }
 
-    fn filter(&self, text: &str) -> String {
+    pub(crate) fn filter(&self, text: &str) -> String {
         self.ran(&[], text).ends(0).out()
     }
 }

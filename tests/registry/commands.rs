@@ -54,7 +54,19 @@ fn r01_a_list_shows_no_length() {
     let keys: Vec<&String> = list[0].as_object().unwrap().keys().collect();
     assert_eq!(
         keys,
-        ["changed", "changed_by", "expires", "installed", "name", "note", "owner", "scope", "variable", "version"]
+        [
+            "changed",
+            "changed_by",
+            "expires",
+            "file",
+            "installed",
+            "name",
+            "note",
+            "owner",
+            "scope",
+            "variable",
+            "version"
+        ]
     );
     assert_eq!(list[0]["variable"], "API_KEY");
     assert_eq!(list[0]["installed"], false);

@@ -23,7 +23,7 @@ fn fields_are_saved_shown_changed_and_removed() {
     let desk = Desk::new();
     add(&desk, "plain", &[]).ends(0);
     let text = desk.text();
-    for key in ["changed_by:", "note:", "variable:", "expires:"] {
+    for key in ["changed_by:", "note:", "variable:", "file:", "expires:"] {
         assert!(!text.contains(key), "an older program opens a file that uses nothing new: {key}");
     }
     let list = desk.hushlog(["secret", "list"], b"").ends(0).out();
@@ -127,10 +127,18 @@ fn a_signature_covers_the_fields() {
     let public = desk.hushlog(["keygen", "--signing", "--output", "sign.pem"], b"").ends(0).out();
     let recipient = desk.identity("alice.txt").recipient().to_string();
     desk.hushlog(["member", "add", "alice", &recipient, "--signer", public.trim(), "--sign", "sign.pem"], b"").ends(0);
-    let fields = ["--variable", "DEPLOY_TOKEN", "--expires", "2030-01-01", "--note", "ours", "--sign", "sign.pem"];
-    add(&desk, "token", &fields).ends(0);
+    let fields = ["--variable", "DEPLOY_TOKEN", "--expires", "2030-01-01", "--note", "ours"];
+    let more = ["--file-target", "/srv/app/key", "--mode", "0400", "--sign", "sign.pem"];
+    add(&desk, "token", &[&fields[..], &more].concat()).ends(0);
     let text = desk.text();
-    for (old, new) in [("DEPLOY_TOKEN", "SENTRY_DSN"), ("2030-01-01", "2031-01-01"), ("note: ours", "note: mine")] {
+    for (old, new) in [
+        ("DEPLOY_TOKEN", "SENTRY_DSN"),
+        ("2030-01-01", "2031-01-01"),
+        ("note: ours", "note: mine"),
+        ("/srv/app/key", "/srv/other/key"),
+        ("0400", "0440"),
+    ] {
+        assert!(text.contains(old), "{text}");
         fs::write(desk.registry(), text.replace(old, new)).unwrap();
         desk.hushlog(["secret", "list"], b"").ends(2).says("changed after it was signed");
     }
@@ -139,13 +147,20 @@ fn a_signature_covers_the_fields() {
 #[test]
 fn fields_in_a_file_are_checked() {
     let desk = Desk::new();
-    add(&desk, "token", &["--variable", "X", "--expires", "2030-01-01", "--note", "ours"]).ends(0);
+    add(
+        &desk,
+        "token",
+        &["--variable", "X", "--expires", "2030-01-01", "--note", "ours", "--file-target", "/srv/app/key"],
+    )
+    .ends(0);
     let text = desk.text();
     for (old, new, keys) in [
         ("variable: X", "variable: A=B", "shared.*.variable: must be a variable"),
         ("2030-01-01", "2030-02-31", "shared.*.expires: must be a date"),
         ("note: ours", "note: \"a\\tb\"", "shared.*.note: must be one line of text"),
         ("note: ours", "notes: ours", "shared.*: unknown key"),
+        ("0600", "0644", "shared.*.file.mode: must be a mode in quotes"),
+        ("/srv/app/key", "srv/app/key", "shared.*.file.path: must be an absolute path"),
     ] {
         assert!(text.contains(old), "{text}");
         fs::write(desk.registry(), text.replace(old, new)).unwrap();

@@ -60,9 +60,15 @@ pub(crate) const ENVIRONMENT: &[Entry] = &[
     entry(setting::MEMBER, CHANGING, "the acting member, in place of the user's name"),
     entry(setting::SIGN, REGISTRY, "the file of the key that signs a changed registry; it is masked as well"),
     entry(setting::RUN_DIR, SOURCES, "the directory of the session, in place of `/run/hushlog`"),
+    entry(setting::STATE_DIR, &["boot"], "the directory of the state, in place of `/var/lib/hushlog`"),
     entry("USER", CHANGING, "the acting member, if no other is named"),
     entry("LOGNAME", CHANGING, "the same, without `USER`"),
     entry("XDG_CONFIG_HOME", KEYS, "the directory of configurations, in place of `~/.config`"),
+    entry(
+        "XDG_STATE_HOME",
+        &["boot"],
+        "the directory of states of users other than root, in place of `~/.local/state`",
+    ),
     entry("HOME", KEYS, "the directory that `~` stands for"),
     entry("NO_COLOR", &[FILTER], "if set, help has no colours on a terminal"),
     entry("TERM", &[FILTER], "the terminal; `dumb` or none means no colours"),
@@ -104,7 +110,16 @@ pub(crate) const FILES: &[Entry] = &[
     entry("/run/hushlog/sidecar.sock", &["check", "explain", "sidecar"], "the usual control socket of the sidecar"),
     entry("/run/hushlog-locks", DAEMONS, "locks of guarded directories"),
     entry("/dev/shm/hushlog-locks", DAEMONS, "the same, on a machine without `/run`"),
-    entry("/var/lib/hushlog", &["sidecar"], "the state of the sidecar that its units start"),
+    entry(
+        "/var/lib/hushlog",
+        &["boot", "sidecar"],
+        "the state of the machine, and of the sidecar that its units start",
+    ),
+    entry(
+        "/var/lib/hushlog/machine-state",
+        &["boot"],
+        "the files that `boot` wrote secrets to; for users, in `~/.local/state/hushlog`",
+    ),
     entry("/etc/systemd/system/hushlog-boot.service", INSTALLED, "the unit of `boot --install`, for systemd"),
     entry(
         "/etc/systemd/system/basic.target.wants/hushlog-boot.service",

@@ -117,11 +117,14 @@ pub(crate) const BOOT_END: &str = "Examples:
       export the variables of a file; shells of the group's members can read them
   hushlog boot --install --service nginx --dotenv /etc/secrets.env
       do so at each start of the machine, and give the variables to a service
+  hushlog boot --install --files-in /etc/myapp
+      do so, and let the unit write the file targets below a directory
 
 The session:
   Either all secrets are exported, or none. The files are in /run/hushlog (or in the directory in HUSHLOG_RUN_DIR): environment, \
 environment.sh and environment.fish with the variables, secrets/NAME with the values, and session, from which hushlog knows the values to \
-mask. Another run exports the current secrets; old values stay masked until the machine goes down.
+mask. Another run exports the current secrets; old values stay masked until the machine goes down. A secret of a registry with a file \
+target is also written to that file.
 
 Exit status:
   0  all secrets are exported; or the installation is complete
