@@ -35,6 +35,7 @@ pub(crate) mod scrub;
 mod scrub_report;
 pub(crate) mod secret;
 mod secret_fields;
+mod secret_import;
 mod secret_list;
 mod service;
 pub(crate) mod sidecar;

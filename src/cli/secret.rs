@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hushlog::redact::secret::UNGUESSABLE_LEN_MIN;
 use hushlog::registry::{By, Draft, Edit, Name, Registry, Scope, Value};
 
 use super::exit::Exit;
 use super::message::{Failure, summary, warning};
 use super::registry::{ChangeArgs, failure, name};
-use super::secret_fields::{self, FieldArgs, RemovalArgs};
+use super::secret_fields::{self, FieldArgs, RemovalArgs, ScopeArgs};
+use super::secret_import::{self, ImportArgs};
 use super::secret_list::{self, ListArgs, SearchArgs};
 use super::{harden, value};
 
@@ -24,34 +24,18 @@ pub(crate) enum SecretCommand {
     Add(AddArgs),
     /// Save another value of a secret, or change its fields, or whether it is exported
     Edit(EditArgs),
+    /// Save many secrets from a dotenv or JSON file: all of them, or none
+    ///
+    /// Each entry is shown as new, rotated or refused, and one refused entry stops all. A variable
+    /// such as OPENAI_API_KEY becomes the secret openai-api-key. A rotated secret gets a new
+    /// version even if the value is the same: saved values cannot be read back to compare.
+    Import(ImportArgs),
     /// Delete a secret; a running session keeps its value, and keeps masking it
     Delete(DeleteArgs),
     /// List all secrets: names and metadata, never a value or its length
     List(ListArgs),
     /// List the secrets whose name, variable, owner or note contains a word
     Search(SearchArgs),
-}
-
-/// The scope of a secret.
-#[derive(Debug, Args)]
-struct ScopeArgs {
-    /// Seal it to the acting member only; the default for a new secret
-    #[arg(long, conflicts_with = "shared")]
-    private: bool,
-
-    /// Seal it to all members
-    #[arg(long)]
-    shared: bool,
-}
-
-impl ScopeArgs {
-    fn scope(&self) -> Option<Scope> {
-        match (self.private, self.shared) {
-            (true, _) => Some(Scope::Private),
-            (_, true) => Some(Scope::Shared),
-            _ => None,
-        }
-    }
 }
 
 /// Where the value comes from.
@@ -125,6 +109,7 @@ pub(crate) fn run(command: &SecretCommand) -> Result<Exit, Failure> {
     match command {
         SecretCommand::Add(args) => add(args),
         SecretCommand::Edit(args) => edit(args),
+        SecretCommand::Import(args) => secret_import::run(args),
         SecretCommand::Delete(args) => delete(args),
         SecretCommand::List(args) => secret_list::list(args),
         SecretCommand::Search(args) => secret_list::search(args),
@@ -191,7 +176,7 @@ fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
 
 /// Warns about a short value, which is masked wherever it occurs.
 fn warn(name: &Name, value: &[u8]) {
-    if value.trim_ascii().len() < UNGUESSABLE_LEN_MIN {
+    if value::is_short(value) {
         warning(&format!("masked at every occurrence, although short: {name}"));
     }
 }

@@ -1,14 +1,38 @@
-//! The optional fields of a secret on the command line, and warnings about secrets that expire.
+//! The scope and the optional fields of a secret on the command line, and warnings about secrets
+//! that expire.
 
 use std::time::SystemTime;
 
 use clap::Args;
 use hushlog::registry::{
     EXPIRES_SOON_DAYS, Entry, Error, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, FileMode, FileTarget, Note,
+    Scope,
 };
 
 use super::message::{Failure, warning};
 use super::registry::failure;
+
+/// The scope of a secret.
+#[derive(Debug, Args)]
+pub(crate) struct ScopeArgs {
+    /// Seal it to the acting member only; the default for a new secret
+    #[arg(long, conflicts_with = "shared")]
+    private: bool,
+
+    /// Seal it to all members
+    #[arg(long)]
+    shared: bool,
+}
+
+impl ScopeArgs {
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        match (self.private, self.shared) {
+            (true, _) => Some(Scope::Private),
+            (_, true) => Some(Scope::Shared),
+            _ => None,
+        }
+    }
+}
 
 /// The fields that a command sets.
 #[derive(Debug, Args)]

@@ -196,7 +196,7 @@ impl SourceArgs {
 }
 
 /// The parser of `--dotenv-dialect`.
-fn dialects() -> impl TypedValueParser<Value = Dialect> {
+pub(crate) fn dialects() -> impl TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).map(|name| Dialect::named(&name).unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::Path;
 
 use hushlog::Secret;
+use hushlog::redact::secret::UNGUESSABLE_LEN_MIN;
 use hushlog::registry::VALUE_LEN_MAX;
 use hushlog::sys::input::Input;
 use zeroize::Zeroizing;
@@ -26,10 +27,10 @@ pub(crate) fn of_new(name: &str) -> String {
 pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let asks = file.is_none_or(|path| path == Path::new("-") && io::stdin().is_terminal());
     let value = match file {
-        Some(path) if path == Path::new("-") && !io::stdin().is_terminal() => whole(io::stdin())
+        Some(path) if path == Path::new("-") && !io::stdin().is_terminal() => whole(io::stdin(), READ_MAX)
             .map_err(|error| Failure::config(format!("cannot read standard input: {}", reason(&error))))?,
         Some(path) if path != Path::new("-") => {
-            let read = Input::find(path).and_then(Input::open).and_then(whole);
+            let read = Input::find(path).and_then(Input::open).and_then(|file| whole(file, READ_MAX));
             read.map_err(|error| {
                 let shown = if path.exists() { format!(" ({})", show(path)) } else { String::new() };
                 Failure::config(format!("cannot read the file of --value-file{shown}: {}", reason(&error)))
@@ -61,11 +62,25 @@ fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(first)
 }
 
+/// Reads a file of many values, or standard input if that is `-`: at most one byte more than
+/// `len_max`.
+pub(crate) fn read_many(file: &Path, len_max: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let read = match file == Path::new("-") {
+        true => whole(io::stdin(), len_max + 1),
+        false => Input::find(file).and_then(Input::open).and_then(|file| whole(file, len_max + 1)),
+    };
+    read.map_err(|error| {
+        let shown = if file.exists() { show(file) } else { "the file".to_owned() };
+        Failure::config(format!("cannot read {shown}: {}", reason(&error)))
+            .hint("name a dotenv or JSON file, or - for standard input")
+    })
+}
+
 /// Reads everything, into a buffer that does not grow.
-fn whole(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut value = Zeroizing::new(vec![0; READ_MAX]);
+fn whole(mut from: impl Read, len_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut value = Zeroizing::new(vec![0; len_max]);
     let mut len = 0;
-    while len < READ_MAX {
+    while len < len_max {
         match from.read(&mut value[len..]) {
             Ok(0) => break,
             Ok(read) => len += read,
@@ -98,4 +113,9 @@ fn without_newline(mut value: Zeroizing<Vec<u8>>, keep: bool) -> Result<Zeroizin
     let len = value.len() - end;
     value.truncate(len);
     Ok(value)
+}
+
+/// Whether a value is so short that it may occur by chance. It is masked all the same.
+pub(crate) fn is_short(value: &[u8]) -> bool {
+    value.trim_ascii().len() < UNGUESSABLE_LEN_MIN
 }

@@ -297,6 +297,15 @@ impl Registry {
         })
     }
 
+    /// Checks that this is the name of a member.
+    ///
+    /// # Errors
+    ///
+    /// When it is not.
+    pub fn check_member(&self, name: &Name) -> Result<(), Error> {
+        self.member(name).map(drop)
+    }
+
     fn member(&self, name: &Name) -> Result<&Member, Error> {
         self.document.members.get(name).ok_or_else(|| Error::NotAMember { name: name.to_string() })
     }

@@ -237,6 +237,23 @@ pub enum Error {
     /// An explicit variable is not valid.
     #[error("not a valid variable: {0}")]
     Variable(NameError),
+    /// An item to import has no value, or one that is no text.
+    #[error("it has no value that is text")]
+    ImportNoValue,
+    /// Two items to import are exported as the same variable.
+    #[error("it would be the same secret as {}, which is in the file before it", named(other, "another one"))]
+    ImportTwice {
+        /// The key of the item.
+        key: String,
+        /// The key of the earlier item.
+        other: String,
+    },
+    /// Items to import are refused, so none is saved.
+    #[error("{count} of the entries cannot be saved, so none was")]
+    ImportRefused {
+        /// Their number.
+        count: usize,
+    },
     /// The path of a file target is not valid.
     #[error("not a valid path of a file target")]
     FileTargetPath,

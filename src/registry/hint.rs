@@ -87,6 +87,7 @@ fn of_request(error: &Error) -> Option<&'static str> {
 /// Hints on the optional fields of a secret.
 fn of_field(error: &Error) -> Option<&'static str> {
     Some(match error {
+        Error::ImportRefused { .. } => "change the file, or leave entries out with --except NAME",
         Error::NoteLooksLikeCredential => "leave the value out; it belongs to the secret itself",
         Error::Variable(_) => "for example OPENAI_API_KEY: letters, digits and _, no digit first",
         Error::FileTargetPath => "absolute, or ~/ and a path below the home directory, without . and ..",

@@ -14,11 +14,20 @@ use crate::redact::text;
 ///
 /// When it is not valid JSON. The error quotes nothing of it.
 pub(super) fn leaves(document: &[u8], unnamed: &str) -> Result<Vec<Secret>, ()> {
-    let mut secrets = Vec::new();
+    leaves_and_others(document, unnamed).map(|(secrets, _)| secrets)
+}
+
+/// The same, and the names of the other values: true, false and null.
+///
+/// # Errors
+///
+/// As [`leaves`].
+pub(super) fn leaves_and_others(document: &[u8], unnamed: &str) -> Result<(Vec<Secret>, Vec<String>), ()> {
+    let (mut secrets, mut others) = (Vec::new(), Vec::new());
     let mut deserializer = serde_json::Deserializer::from_slice(document);
-    let leaf = Leaf { path: "", unnamed, secrets: &mut secrets };
+    let leaf = Leaf { path: "", unnamed, secrets: &mut secrets, others: &mut others };
     leaf.deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(drop)?;
-    Ok(secrets)
+    Ok((secrets, others))
 }
 
 /// A value in a document.
@@ -26,12 +35,22 @@ struct Leaf<'a> {
     path: &'a str,
     unnamed: &'a str,
     secrets: &'a mut Vec<Secret>,
+    others: &'a mut Vec<String>,
 }
 
 impl Leaf<'_> {
+    fn name(&self) -> &str {
+        if self.path.is_empty() { self.unnamed } else { self.path }
+    }
+
     fn add(self, value: Vec<u8>) {
-        let name = if self.path.is_empty() { self.unnamed } else { self.path };
-        self.secrets.push(Secret::new(name, value));
+        let secret = Secret::new(self.name(), value);
+        self.secrets.push(secret);
+    }
+
+    fn add_other(self) {
+        let name = self.name().to_owned();
+        self.others.push(name);
     }
 
     fn below(&mut self, key: &str) -> String {
@@ -56,10 +75,12 @@ impl<'de> Visitor<'de> for Leaf<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.add_other();
         Ok(())
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.add_other();
         Ok(())
     }
 
@@ -86,7 +107,8 @@ impl<'de> Visitor<'de> for Leaf<'_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
         for index in 0.. {
             let path = self.below(&format!("{index}"));
-            let leaf = Leaf { path: &path, unnamed: self.unnamed, secrets: &mut *self.secrets };
+            let (secrets, others) = (&mut *self.secrets, &mut *self.others);
+            let leaf = Leaf { path: &path, unnamed: self.unnamed, secrets, others };
             if list.next_element_seed(leaf)?.is_none() {
                 break;
             }
@@ -97,7 +119,8 @@ impl<'de> Visitor<'de> for Leaf<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             let path = self.below(&key);
-            map.next_value_seed(Leaf { path: &path, unnamed: self.unnamed, secrets: &mut *self.secrets })?;
+            let (secrets, others) = (&mut *self.secrets, &mut *self.others);
+            map.next_value_seed(Leaf { path: &path, unnamed: self.unnamed, secrets, others })?;
         }
         Ok(())
     }

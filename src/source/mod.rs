@@ -33,6 +33,7 @@ pub mod dotenv;
 mod environment;
 mod error;
 mod file;
+pub mod import;
 mod item;
 mod json;
 pub mod registry;

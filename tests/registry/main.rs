@@ -14,6 +14,7 @@ mod faults;
 mod fields;
 mod file;
 mod hostile;
+mod imports;
 mod keys;
 mod merges;
 mod names;
