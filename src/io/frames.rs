@@ -92,7 +92,7 @@ impl Frames {
         &mut self,
         redactor: &mut Redactor,
         input: &[u8],
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
         if let (&Frames::Auto { counts, by_lines }, Some(&first)) = (&*self, input.first()) {
             *self = match multiplexed::may_begin(first) {
@@ -117,7 +117,7 @@ impl Frames {
     pub(crate) fn finish<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Frames::Auto { .. } | Frames::Lost => Ok(()),
@@ -168,7 +168,7 @@ impl Frames {
     pub(crate) fn give_up<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Frames::Auto { .. } | Frames::Lost => Ok(()),

@@ -127,7 +127,7 @@ impl LineBuffer {
     /// # Errors
     ///
     /// Those of `sink`. Bytes that it did not accept are lost then.
-    pub(super) fn give_out<E>(&mut self, end: u64, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn give_out<E>(&mut self, end: u64, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         if let Some(release) = &mut self.release {
             release.end(end);
         }

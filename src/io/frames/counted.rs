@@ -109,7 +109,7 @@ impl Counted {
         &mut self,
         redactor: &mut Redactor,
         input: &[u8],
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
         let mut at = 0;
         while at < input.len() && !self.is_lost {
@@ -155,7 +155,7 @@ impl Counted {
     pub(super) fn finish<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let cut = self.frame.filter(|frame| frame.end != Some(self.raw.len()));
         let is_text = |frame: Frame| frame.end.is_none() || !self.is_known();
@@ -197,7 +197,7 @@ impl Counted {
     ///
     /// Those of `sink`. Bytes that it did not accept are lost then.
     #[cfg(feature = "sidecar")]
-    pub(super) fn give_up<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn give_up<E>(&mut self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         if self.is_lost { Ok(()) } else { self.lose(sink) }
     }
 
@@ -227,7 +227,7 @@ impl Counted {
         &mut self,
         redactor: &mut Redactor,
         frame: Frame,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         (self.frame, self.is_begun) = (Some(frame), true);
         append(&mut self.raw, &self.next);
@@ -260,7 +260,7 @@ impl Counted {
         &mut self,
         redactor: &mut Redactor,
         frame: Frame,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.by_lines && !self.is_declared {
             return Ok(());
@@ -279,7 +279,7 @@ impl Counted {
     fn confirm<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let waiting = match self.frame {
             Some(frame) => Some(self.search(redactor, frame)),
@@ -350,7 +350,7 @@ impl Counted {
     }
 
     /// Writes a frame with its new length.
-    fn write<E>(&mut self, searched: Searched, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn write<E>(&mut self, searched: Searched, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         if searched.has_header {
             self.out.consume(searched.frame.header_len);
         }
@@ -359,7 +359,7 @@ impl Counted {
     }
 
     /// The stream goes on as plain text.
-    fn lose<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn lose<E>(&mut self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         self.is_lost = true;
         self.frame = None;
         if let Some(searched) = self.searched.take() {
@@ -371,13 +371,13 @@ impl Counted {
         Ok(())
     }
 
-    fn write_header<E>(&self, len: usize, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn write_header<E>(&self, len: usize, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut header = Vec::new();
         self.framing.write_header(len, &mut header);
         header.into_iter().try_for_each(sink)
     }
 
-    fn write_out<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn write_out<E>(&mut self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let written = if self.out.is_empty() { Ok(()) } else { sink(self.out.content()) };
         self.out.clear_to(KEPT_LEN_MAX);
         written

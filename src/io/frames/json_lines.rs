@@ -77,7 +77,7 @@ impl JsonLines {
         &mut self,
         redactor: &mut Redactor,
         input: &[u8],
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.start = if self.raw.is_empty() { redactor.end() } else { self.start };
         append(&mut self.raw, input);
@@ -89,7 +89,7 @@ impl JsonLines {
     pub(super) fn finish<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.take(redactor.finish());
         self.write_lines(redactor, sink)?;
@@ -113,7 +113,7 @@ impl JsonLines {
 
     /// See [`Frames::give_up`](super::Frames::give_up).
     #[cfg(feature = "sidecar")]
-    pub(super) fn give_up<E>(&mut self, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn give_up<E>(&mut self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         self.is_lost = true;
         self.raw = Zeroizing::default();
         let written = if self.out.is_empty() { Ok(()) } else { sink(self.out.content()) };
@@ -145,7 +145,7 @@ impl JsonLines {
     fn write_lines<E>(
         &mut self,
         redactor: &Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         while self.newlines > 0 {
             self.write_line(redactor, self.line_len(), sink)?;
@@ -178,7 +178,7 @@ impl JsonLines {
         &mut self,
         redactor: &Redactor,
         len: usize,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let parts = self.parts(len);
         let end = parts.last().filter(|last| !last.is_mask).map_or(self.raw.len(), |last| last.range.end);
@@ -217,7 +217,7 @@ impl JsonLines {
         parts
     }
 
-    fn write_as_it_is<E>(&mut self, len: usize, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn write_as_it_is<E>(&mut self, len: usize, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let written = if len == 0 { Ok(()) } else { sink(self.out.content().part(0..len)) };
         self.runs.take(len);
         self.out.consume(len);
@@ -287,7 +287,7 @@ impl Line<'_> {
         &self,
         masked: &[Masked],
         end: usize,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (mut at, mut from) = (0, 0);
         for masked in masked {
@@ -303,7 +303,7 @@ impl Line<'_> {
         &self,
         range: Range<usize>,
         from: &mut usize,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         for (number, part) in self.parts.iter().enumerate().skip(*from).filter(|(_, part)| !part.is_mask) {
             let (start, end) = (part.range.start.max(range.start), part.range.end.min(range.end));
@@ -319,7 +319,7 @@ impl Line<'_> {
         Ok(())
     }
 
-    fn write_mask<E>(&self, masked: &Masked, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn write_mask<E>(&self, masked: &Masked, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mask = self.out.part(self.parts[masked.part].out.clone());
         let quote = fixed(b'"');
         let quotes = if masked.is_value { 1 } else { 0 };
@@ -344,7 +344,7 @@ impl Line<'_> {
 }
 
 /// Writes a mask within a string.
-fn write_escaped<E>(mask: Piece<'_>, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+fn write_escaped<E>(mask: Piece<'_>, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
     let mut rest = mask;
     while let Some(at) = rest.bytes().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
         let (before, from) = rest.split_at(at);

@@ -116,7 +116,7 @@ impl Multiplexed {
         &mut self,
         redactor: &mut Redactor,
         input: &[u8],
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
         let mut at = 0;
         while at < input.len() && !self.is_lost {
@@ -163,7 +163,7 @@ impl Multiplexed {
         &mut self,
         redactor: &mut Redactor,
         frame: Frame,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.headers += 1;
         if let Some(waiting) = self.waiting.take() {
@@ -196,7 +196,7 @@ impl Multiplexed {
         &mut self,
         redactor: &mut Redactor,
         frame: Frame,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if !self.is_declared && reaches_header(redactor, header(frame.stream, frame.len), &self.raw) {
             return self.lose(redactor, sink);
@@ -236,7 +236,7 @@ impl Multiplexed {
         &mut self,
         number: usize,
         missing: usize,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(stream) = &mut self.streams[number] else { return Ok(()) };
         if stream.out.len() + missing > 0 {
@@ -249,7 +249,7 @@ impl Multiplexed {
     pub(super) fn finish<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if !self.header.is_empty() || self.frame.is_some() && !self.is_known() {
             return self.lose(redactor, sink);
@@ -301,7 +301,7 @@ impl Multiplexed {
     pub(super) fn give_up<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.is_lost { Ok(()) } else { self.lose(redactor, sink) }
     }
@@ -324,7 +324,7 @@ impl Multiplexed {
     }
 
     /// The stream goes on as plain text, which the redactor of the last frame searches.
-    fn lose<E>(&mut self, redactor: &mut Redactor, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn lose<E>(&mut self, redactor: &mut Redactor, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         self.is_lost = true;
         if let Some(frame) = self.frame.take() {
             // Not searched: its header stays as it is.
@@ -362,11 +362,11 @@ fn header(stream: usize, len: usize) -> [u8; HEADER_LEN] {
     [stream as u8, 0, 0, 0, a, b, c, d]
 }
 
-fn write_header<E>(stream: usize, len: usize, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+fn write_header<E>(stream: usize, len: usize, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
     header(stream, len).into_iter().map(fixed).try_for_each(sink)
 }
 
-fn write_out<E>(out: &mut RedactedBuf, sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+fn write_out<E>(out: &mut RedactedBuf, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
     let written = if out.is_empty() { Ok(()) } else { sink(out.content()) };
     out.clear_to(KEPT_LEN_MAX);
     written
