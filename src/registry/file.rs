@@ -1,6 +1,8 @@
 //! The registry's file: YAML with sealed values, all else in plain text, and a signature over all
 //! of it at its end.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_yaml::Options;
@@ -14,7 +16,7 @@ use super::id::RegistryId;
 use super::name::Name;
 use super::sign::{PublicKey, SigningKey};
 use super::yaml::{self, Fault, Form};
-use super::{schema, text};
+use super::{canonical, schema, text};
 
 /// The registry of a machine, which has no home directory when it starts.
 pub const MACHINE_REGISTRY: &str = "/etc/hushlog/registry.yaml";
@@ -84,11 +86,26 @@ impl Registry {
         let (text, lines_before) = text::canonical(text);
         let text = text.as_ref();
         check_format(text)?;
-        let (body, tail) = match text.rfind(SIGNATURE) {
-            Some(at) => text.split_at(at + 1),
-            None => (text, ""),
+        let (body, tail) = parts(text);
+        let document = match written_document(body) {
+            Some(document) => document,
+            None => read(body, lines_before, schema::document)?,
         };
-        let document: Document = read(body, lines_before, schema::document)?;
+        Registry::checked(document, body, tail, lines_before)
+    }
+
+    /// Checks that a text, which was just written from this registry, is read as the same one.
+    pub(super) fn check_written(&self, text: &str) -> Result<(), Error> {
+        let (body, tail) = parts(text);
+        let document: Option<Document> = body.strip_prefix(HEAD).and_then(canonical::read);
+        match document.filter(|document| *document == self.document) {
+            Some(document) => Registry::checked(document, body, tail, 0).map(drop),
+            None => Registry::parse(text.as_bytes()).map(drop),
+        }
+    }
+
+    /// Checks the contents and the signature.
+    fn checked(document: Document, body: &str, tail: &str, lines_before: u64) -> Result<Registry, Error> {
         if document.id.is_some() == (document.format == FORMAT_WITHOUT_ID) {
             return Err(Error::Inconsistent { what: "the id".to_owned() });
         }
@@ -203,17 +220,45 @@ impl Registry {
         check(&self.document) == check(&other.document)
     }
 
+    /// Completes the document: it is then as its text states it.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.begin()?;
+        self.document.check = digest(&self.document)?;
+        Ok(())
+    }
+
     /// The text of the file without a signature. No reader accepts it if it names signers.
     pub(super) fn to_unsigned(&self) -> Result<String, Error> {
-        let mut document = self.document.clone();
-        document.check = digest(&document)?;
-        if document.format != FORMAT_WITHOUT_ID && document.id.is_none() {
-            document.id = Some(RegistryId::generate()?);
-        }
+        let is_begun = self.document.format == FORMAT_WITHOUT_ID || self.document.id.is_some();
+        let finished = match is_begun && self.document.check == digest(&self.document)? {
+            true => Cow::Borrowed(self),
+            false => {
+                let mut registry = self.clone();
+                registry.finish()?;
+                Cow::Owned(registry)
+            }
+        };
         let mut text = HEAD.to_owned();
-        write(&mut text, &document)?;
+        write(&mut text, &finished.document)?;
         Ok(text)
     }
+}
+
+/// The text that a signature covers, and the signature.
+fn parts(text: &str) -> (&str, &str) {
+    match text.rfind(SIGNATURE) {
+        Some(at) => text.split_at(at + 1),
+        None => (text, ""),
+    }
+}
+
+/// The document of a text that hushlog wrote; `None` for any other text.
+fn written_document(body: &str) -> Option<Document> {
+    let document: Document = canonical::read(body.strip_prefix(HEAD)?)?;
+    let mut text = String::with_capacity(body.len());
+    text.push_str(HEAD);
+    write(&mut text, &document).ok()?;
+    (text == body).then_some(document)
 }
 
 /// A digest of the members, which detects a change by hand. An editor can change both; only a
@@ -268,5 +313,72 @@ fn options() -> Options {
         no_schema: false,
         reject_unsupported_tags: true,
         with_snippet: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{By, Draft, Fields, Identity, Note, Scope, Value};
+
+    /// A text with everything that a registry may hold.
+    fn written() -> String {
+        let mut registry = Registry::default();
+        let alice: Name = "alice".parse().expect("a name");
+        let key = SigningKey::generate().expect("random bytes");
+        let recipient = Identity::generate().recipient();
+        registry.set_member(&alice, recipient, Some(key.public()), None).expect("a member");
+        let by = By { member: &alice, at: "2026-01-02T03:04:05Z".to_owned() };
+        let of = |name: &str| name.parse::<Name>().expect("a name");
+        for (variable, value) in [("A", "plain"), ("B", "two \"words\" # \\ x"), ("C", "1"), ("D", "a\nb\t"), ("E", "{x")] {
+            registry.set_default(&of("prod"), &of(variable), value, &by).expect("a default");
+        }
+        registry.unset_default(&of("prod"), &of("A"), &by).expect("it was set");
+        for (name, scope) in [("yes", Scope::Shared), ("one-key", Scope::Shared), ("two.key", Scope::Private)] {
+            let draft = Draft::new(of(name), scope, Value::new(b"some value").expect("a value"));
+            let file = crate::registry::FileTarget {
+                path: format!("/srv/app/{name}").parse().expect("a path"),
+                mode: "0400".parse().expect("a mode"),
+            };
+            let note = Some(Note::new("'quoted': \"twice\" - x").expect("a note"));
+            let expires = "2027-01-31".parse().ok();
+            let fields = Fields { note, file: Some(file), expires, ..Fields::default() };
+            registry.add(&Draft { fields, ..draft }, &by).expect("it is new");
+        }
+        registry.to_text(Some(&key)).expect("a text")
+    }
+
+    fn by_yaml(body: &str) -> Result<Document, Error> {
+        read(body, 0, schema::document)
+    }
+
+    #[test]
+    fn a_written_text_is_read_fast_and_as_yaml_reads_it() {
+        let text = written();
+        let (body, _) = parts(&text);
+        let document = written_document(body).expect("the fast reader takes it");
+        assert_eq!(document, by_yaml(body).expect("it is valid"));
+        assert!(Registry::parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_changed_text_is_read_as_yaml_reads_it_or_not_fast() {
+        let text = written();
+        let (body, _) = parts(&text);
+        let mut taken = 0;
+        for at in 0..body.len() {
+            for new in [&b"x"[..], b" ", b"\n", b"\"", b"'", b":", b"#", b""] {
+                let bytes = [&body.as_bytes()[..at], new, &body.as_bytes()[at + 1..]].concat();
+                let changed = String::from_utf8(bytes).expect("it is ASCII");
+                if let Some(document) = written_document(&changed).filter(|_| changed != body) {
+                    taken += 1;
+                    // The YAML parser is slow; a letter of a sealed value is as good as another.
+                    if taken % 16 == 0 {
+                        assert_eq!(document, by_yaml(&changed).expect("it is valid"), "{at}: {new:?}");
+                    }
+                }
+            }
+        }
+        assert!(taken > 16, "a changed letter of a note is the text of another registry");
     }
 }

@@ -30,6 +30,7 @@
 //! is sealed, and one when it is opened. To wipe those, a program can use an allocator that wipes
 //! freed memory, such as the crate zeroizing-alloc; `hushlog` itself does.
 
+mod canonical;
 mod change;
 mod closed_path;
 mod credential;

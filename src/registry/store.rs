@@ -1,5 +1,6 @@
 //! The registry on disk: read whole, replaced atomically, one writer at a time.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -147,16 +148,17 @@ impl Registry {
     ) -> Result<T, E> {
         let target = Target::lock(path)?;
         let old = match (target.read(), snapshot) {
-            (Err(Error::Missing), _) => Registry::default(),
-            (Ok(text), Some(snapshot)) if text == snapshot.text => snapshot.registry.clone(),
-            (text, _) => Registry::parse(&text?)?,
+            (Err(Error::Missing), _) => Cow::Owned(Registry::default()),
+            (Ok(text), Some(snapshot)) if text == snapshot.text => Cow::Borrowed(&snapshot.registry),
+            (text, _) => Cow::Owned(Registry::parse(&text?)?),
         };
-        let mut new = old.clone();
+        let mut new = Registry::clone(&old);
         let result = change(&mut new)?;
         if new.document != old.document {
+            new.finish()?;
             let text = new.signed(&old, key)?;
             // Only a text that parses is written.
-            Registry::parse(text.as_bytes())?;
+            new.check_written(&text)?;
             target.replace(text.as_bytes())?;
         }
         Ok(result)
