@@ -81,6 +81,7 @@ impl Machine {
     fn boot(&self, program: &str, source: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(["boot", "--quiet"]).args(source).env_clear().env("HUSHLOG_RUN_DIR", self.dir.path().join("run"));
+        command.env("HUSHLOG_STATE_DIR", self.dir.path().join("state"));
         command.current_dir(&self.dir).stdin(Stdio::null());
         command
     }

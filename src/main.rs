@@ -12,7 +12,7 @@ use cli::exit::Exit;
 use cli::message::{self, Failure};
 use cli::{
     boot, check, completions, env, explain, export, filter, guard, harden, keygen, man, member, merge, run, scrub,
-    secret, sidecar, stdio,
+    secret, sidecar, stdio, upgrade,
 };
 
 /// Wipes freed memory, so no copy of a secret outlives its use, be it in a grown buffer or in a
@@ -57,6 +57,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Member(command)) => member::run(&command),
         Some(Command::Env(command)) => env::run(&command),
+        Some(Command::Registry(command)) => upgrade::run(&command),
         Some(Command::Merge(merge)) => merge::run(&merge),
         Some(Command::Completions(completions)) => completions::run(&completions, args::program()),
         Some(Command::Man(man)) => man::run(&man, &args::program()),

@@ -23,6 +23,7 @@ use super::run::RunArgs;
 use super::scrub::ScrubArgs;
 use super::secret::SecretCommand;
 use super::sidecar::SidecarArgs;
+use super::upgrade::RegistryCommand;
 use super::{stdio, usage, version};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -86,6 +87,9 @@ pub(crate) enum Command {
     /// Set plain defaults, and list their history
     #[command(subcommand, after_long_help = texts::ENV_END)]
     Env(EnvCommand),
+    /// Bring the registry of an earlier program forward
+    #[command(subcommand, after_long_help = texts::REGISTRY_END)]
+    Registry(RegistryCommand),
     /// Merge two versions of a registry, entry by entry: a merge driver for git
     #[command(after_long_help = texts::MERGE_END)]
     Merge(MergeArgs),

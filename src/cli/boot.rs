@@ -3,6 +3,7 @@
 use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
+use hushlog::registry::RegistryId;
 use hushlog::session::{Files, Session, SessionDir, SessionError, TargetError, TargetFile, Targets, Text, Written};
 use hushlog::source::{Origin, SourceError, SourceErrorKind, Sourced, session, setting};
 use hushlog::sys::{self, boot};
@@ -27,6 +28,14 @@ pub(crate) struct BootArgs {
     #[arg(long)]
     pub(super) allow_disk: bool,
 
+    /// Accept a registry that is older than the one that this machine has booted from, and take its
+    /// revision as the present one
+    ///
+    /// A registry has a revision that grows with every change. The machine keeps the highest, and
+    /// refuses an older file, in which a rotated secret has its earlier value.
+    #[arg(long)]
+    allow_rollback: bool,
+
     /// Print only errors, and the names of values that are not masked
     #[arg(long, overrides_with = "quiet")]
     pub(super) quiet: bool,
@@ -41,11 +50,12 @@ pub(crate) struct BootArgs {
 /// Exports all secrets of the sources, or none.
 pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if args.install.is_asked() {
-        let BootArgs { sources, group, allow_disk, quiet, install } = args;
+        let BootArgs { sources, group, allow_disk, quiet, install, .. } = args;
         let boot = BootCommand { sources, group: group.as_deref(), allow_disk: *allow_disk, quiet: *quiet };
         return install::run(install, &boot);
     }
-    let mut loaded = source::load_for_boot(&args.sources, args.quiet)?;
+    let mut loaded = source::load_for_boot(&args.sources, args.allow_rollback, args.quiet)?;
+    let revision = loaded.revision.take();
     // Readings of dotenv files by other programs than the one whose reading is exported, and files
     // that no variable is set to.
     let is_kept = |origin| matches!(origin, Origin::Dotenv | Origin::CredentialFile);
@@ -72,6 +82,9 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let written = targets.write().map_err(|error| of_target(error).ends(Exit::Io))?;
     if !written.left.is_empty() {
         message::warning(&format!("not removed, because the files were changed: {}", written.left.join(", ")));
+    }
+    if let Some((id, revision)) = revision {
+        record(&id, revision)?;
     }
     if !args.quiet {
         let secrets = environment.secrets();
@@ -103,6 +116,18 @@ fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
         Failure::config(format!("the exported secrets cannot be masked: {error}")).hint("export fewer or other secrets")
     })?;
     masking::warn(&set, quiet);
+    Ok(())
+}
+
+/// Records the revision of the registry. A machine that cannot write its state boots all the same.
+fn record(id: &RegistryId, revision: u64) -> Result<(), Failure> {
+    let recorded = match session::state_dir()? {
+        Some(state) => state.record(id, revision).map_err(|error| reason(&error)),
+        None => Err("no home directory is known".to_owned()),
+    };
+    if let Err(why) = recorded {
+        message::warning(&format!("an older registry would not be noticed, because its revision was not saved: {why}"));
+    }
     Ok(())
 }
 

@@ -44,6 +44,7 @@ mod sidecar_log;
 mod sidecar_status;
 mod source;
 pub(crate) mod stdio;
+pub(crate) mod upgrade;
 mod usage;
 mod value;
 mod version;

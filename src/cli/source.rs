@@ -170,6 +170,7 @@ impl SourceArgs {
                 member: self.member.clone(),
                 trust: self.trust.clone(),
                 environment: self.environment.clone(),
+                allow_rollback: false,
             }),
             session: self.session,
             allow_empty: self.allow_empty,
@@ -254,7 +255,7 @@ fn set_all(spec: &mut SourceSpec) -> Result<(), Failure> {
 
 /// Reads the sources, for the command that creates the session. Without any, reads the machine's
 /// own registry.
-pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+pub(crate) fn load_for_boot(args: &SourceArgs, allow_rollback: bool, quiet: bool) -> Result<Loaded, Failure> {
     if args.session {
         return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
     }
@@ -263,10 +264,11 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
     if spec.is_empty() {
         spec.registry = Some(RegistrySpec { path: of_machine()?, ..RegistrySpec::default() });
     }
-    if let Some(registry) = &mut spec.registry
-        && registry.identity.is_none()
-    {
-        registry.identity = identity_of_machine()?;
+    if let Some(registry) = &mut spec.registry {
+        registry.allow_rollback = allow_rollback;
+        if registry.identity.is_none() {
+            registry.identity = identity_of_machine()?;
+        }
     }
     let loaded = read(&spec, Fallback::Nothing, quiet)?;
     say_of_dialect(&loaded, args, quiet);

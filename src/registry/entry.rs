@@ -125,6 +125,9 @@ pub(super) struct Document {
     /// `None` in format 1, and in a new registry before its first change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<RegistryId>,
+    /// Grows with every change that is written. `None` in files of earlier programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) revision: Option<u64>,
     #[serde(default)]
     pub(super) members: BTreeMap<Name, Member>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -72,6 +72,17 @@ pub enum Error {
     /// The registry is not one of the required ones.
     #[error("the id of the registry is not a trusted one")]
     OtherRegistry,
+    /// The registry is older than one that this machine has seen.
+    #[error("the registry is older than the one that this machine has seen: revision {revision}, not {seen} or later")]
+    Rollback {
+        /// Its revision; 0 if it has none.
+        revision: u64,
+        /// The highest revision that the machine has seen.
+        seen: u64,
+    },
+    /// The registry has no id.
+    #[error("the registry has format 1, and so no id that its values could be bound to")]
+    NoId,
     /// The registry must be signed when it is written, and no key was given.
     #[error("the registry names signers, so it must be signed")]
     KeyNeeded,
@@ -339,7 +350,7 @@ impl Error {
     pub fn is_of_file(&self) -> bool {
         use Error::{
             Check, FileTooLarge, Format, Inconsistent, MergeConflict, Missing, NotAFile, NotKept, OtherRegistry, Read,
-            Signature, Syntax, Unsigned, Untrusted, Write,
+            Rollback, Signature, Syntax, Unsigned, Untrusted, Write,
         };
         matches!(
             self,
@@ -353,6 +364,7 @@ impl Error {
                 | NotKept(_)
                 | OtherRegistry
                 | Read(_)
+                | Rollback { .. }
                 | Signature
                 | Syntax { .. }
                 | Unsigned

@@ -169,6 +169,39 @@ impl Registry {
         self.document.id.as_ref()
     }
 
+    /// The revision, which grows with every change that is written. `None` in files of earlier
+    /// programs, until [`upgrade`](Registry::upgrade).
+    pub fn revision(&self) -> Option<u64> {
+        self.document.revision
+    }
+
+    /// Requires that it is not older than this revision of it.
+    ///
+    /// # Errors
+    ///
+    /// When its revision is lower, or missing.
+    pub fn require_revision(&self, seen: u64) -> Result<(), Error> {
+        let revision = self.revision().unwrap_or(0);
+        if revision < seen { Err(Error::Rollback { revision, seen }) } else { Ok(()) }
+    }
+
+    /// Brings a registry of an earlier program forward: gives it a revision. Returns whether that
+    /// changed it. Earlier programs refuse the result.
+    ///
+    /// # Errors
+    ///
+    /// When it has no id, to which its values would have to be bound: they would have to be saved
+    /// again in a new registry.
+    pub fn upgrade(&mut self) -> Result<bool, Error> {
+        if self.document.format == FORMAT_WITHOUT_ID {
+            return Err(Error::NoId);
+        }
+        self.begin()?;
+        let is_old = self.document.revision.is_none();
+        self.document.revision.get_or_insert(0);
+        Ok(is_old)
+    }
+
     /// Requires that it is one of these registries: its signing key may also sign other registries.
     ///
     /// # Errors
@@ -179,10 +212,11 @@ impl Registry {
         if ids.is_empty() || is_known { Ok(()) } else { Err(Error::OtherRegistry) }
     }
 
-    /// Gives a new registry its id, at the first change.
+    /// Gives a new registry its id and its revision, at the first change.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         if self.document.format != FORMAT_WITHOUT_ID && self.document.id.is_none() {
             self.document.id = Some(RegistryId::generate()?);
+            self.document.revision = Some(0);
         }
         Ok(())
     }
@@ -214,10 +248,16 @@ impl Registry {
         if text.len() > FILE_LEN_MAX { Err(Error::FileTooLarge) } else { Ok(text) }
     }
 
-    /// Whether both hold the same contents, though their texts may differ.
+    /// Whether both hold the same contents, though their revisions and texts may differ.
     pub(super) fn is_same(&self, other: &Registry) -> bool {
-        let check = |document: &Document| Document { check: String::new(), ..document.clone() };
+        let check = |document: &Document| Document { check: String::new(), revision: None, ..document.clone() };
         check(&self.document) == check(&other.document)
+    }
+
+    /// The next revision after this one, if the registry has revisions.
+    pub(super) fn advance(&mut self, old: &Registry) {
+        let last = self.document.revision.map(|revision| revision.max(old.document.revision.unwrap_or(0)));
+        self.document.revision = last.map(|last| last.saturating_add(1));
     }
 
     /// Completes the document: it is then as its text states it.
@@ -330,7 +370,9 @@ mod tests {
         registry.set_member(&alice, recipient, Some(key.public()), None).expect("a member");
         let by = By { member: &alice, at: "2026-01-02T03:04:05Z".to_owned() };
         let of = |name: &str| name.parse::<Name>().expect("a name");
-        for (variable, value) in [("A", "plain"), ("B", "two \"words\" # \\ x"), ("C", "1"), ("D", "a\nb\t"), ("E", "{x")] {
+        for (variable, value) in
+            [("A", "plain"), ("B", "two \"words\" # \\ x"), ("C", "1"), ("D", "a\nb\t"), ("E", "{x")]
+        {
             registry.set_default(&of("prod"), &of(variable), value, &by).expect("a default");
         }
         registry.unset_default(&of("prod"), &of("A"), &by).expect("it was set");

@@ -29,6 +29,10 @@ fn of_file(error: &Error) -> Option<&'static str> {
             "do not use it; find out how it was changed, and restore the signed file; to sign a merge: `HUSHLOG_SIGN=KEY git checkout --merge FILE`"
         }
         Error::OtherRegistry => "its id is in its head (`id: hlr-...`); --trust names the expected one",
+        Error::Rollback { .. } => {
+            "get the present file; if the older one is meant, `hushlog boot --allow-rollback` accepts it from then on"
+        }
+        Error::NoId => "create a new registry, and save its secrets there; `hushlog secret import` saves many",
         Error::RegistryId => "an id begins with hlr-, and is in the head of the registry file",
         Error::MergeOther => "keep one side: `git checkout --ours FILE`, or --theirs",
         Error::MergeMembers { .. } => {

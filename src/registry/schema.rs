@@ -29,6 +29,7 @@ pub(super) fn document() -> Value {
         json!({
             "format": { "type": "integer" },
             "id": { "type": "string", "title": "the id of a registry, hlr-..." },
+            "revision": { "type": "integer" },
             "members": by_name(member),
             "environments": by_name(variables),
             "shared": by_name(entry.clone()),

@@ -155,6 +155,7 @@ impl Registry {
         let mut new = Registry::clone(&old);
         let result = change(&mut new)?;
         if new.document != old.document {
+            new.advance(&old);
             new.finish()?;
             let text = new.signed(&old, key)?;
             // Only a text that parses is written.

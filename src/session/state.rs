@@ -1,11 +1,12 @@
-//! What a machine remembers across boots, on disk: the files that it wrote secrets to. It holds no
-//! value.
+//! The memory of a machine across boots, on disk: the files that it wrote secrets to, and the
+//! highest revision of each registry that it booted from. It holds no value.
 //!
 //! ```text
 //! hushlog state 1
 //! file  PATH  INODE  SECONDS  NANOSECONDS    a written file, and the time of its content
 //! file  PATH                                 a file that a killed boot may have written
-//! end   2                                    the number of these lines
+//! seen  ID  REVISION                         a registry
+//! end   3                                    the number of these lines
 //! ```
 //!
 //! Fields are separated by tabs.
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, Stat, fstat};
 
+use crate::registry::RegistryId;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{check_owner, check_regular};
 use crate::sys::lock::{self, Lock};
@@ -42,6 +44,8 @@ pub struct StateDir {
 pub(super) struct State {
     /// The files, by path. `None` if it is not known whether the file was written.
     pub(super) files: BTreeMap<String, Option<Stamp>>,
+    /// The highest revisions, by the ids of registries.
+    seen: BTreeMap<String, u64>,
 }
 
 /// Identifies the content that was written to a file.
@@ -77,6 +81,31 @@ impl StateDir {
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The highest revision of a registry that a boot of this machine has used. `None` also if this
+    /// user cannot read the state.
+    ///
+    /// # Errors
+    ///
+    /// When the state is damaged, or another user may have written it.
+    pub fn seen(&self, registry: &RegistryId) -> io::Result<Option<u64>> {
+        let read = Dir::open(&self.path, Links::Trusted).and_then(|dir| read(&dir));
+        match read {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(None),
+            read => Ok(read?.seen.get(&registry.to_string()).copied()),
+        }
+    }
+
+    /// Records the revision of a registry that this boot has used.
+    ///
+    /// # Errors
+    ///
+    /// When the state cannot be written.
+    pub fn record(&self, registry: &RegistryId, revision: u64) -> io::Result<()> {
+        let mut locked = self.lock()?;
+        locked.state.seen.insert(registry.to_string(), revision);
+        locked.save()
     }
 
     /// The state, if there is one.
@@ -135,7 +164,10 @@ impl State {
             }
             text.push('\n');
         }
-        text + &format!("end\t{}\n", self.files.len())
+        for (id, revision) in &self.seen {
+            writeln!(text, "seen\t{id}\t{revision}").expect("writing to memory does not fail");
+        }
+        text + &format!("end\t{}\n", self.files.len() + self.seen.len())
     }
 
     fn parse(text: &str) -> Option<State> {
@@ -146,15 +178,19 @@ impl State {
             let line = lines.next()?;
             let fields: Vec<&str> = line.split('\t').collect();
             match fields.as_slice() {
-                ["file", path] => state.files.insert((*path).to_owned(), None),
+                ["file", path] => drop(state.files.insert((*path).to_owned(), None)),
                 ["file", path, inode, seconds, nanoseconds] => {
                     let (inode, seconds) = (inode.parse().ok()?, seconds.parse().ok()?);
                     let stamp = Stamp { inode, seconds, nanoseconds: nanoseconds.parse().ok()? };
-                    state.files.insert((*path).to_owned(), Some(stamp))
+                    state.files.insert((*path).to_owned(), Some(stamp));
                 }
-                ["end", count] if count.parse() == Ok(state.files.len()) => break,
+                ["seen", id, revision] => {
+                    let id: RegistryId = id.parse().ok()?;
+                    state.seen.insert(id.to_string(), revision.parse().ok()?);
+                }
+                ["end", count] if count.parse() == Ok(state.files.len() + state.seen.len()) => break,
                 _ => return None,
-            };
+            }
         }
         lines.next().is_none().then_some(state)
     }
@@ -168,7 +204,8 @@ mod tests {
     fn a_state_is_read_as_it_was_written_and_only_whole() {
         let stamp = Stamp { inode: 7, seconds: -1, nanoseconds: 999_999_999 };
         let files = [("/etc/myapp/key".to_owned(), Some(stamp)), ("/srv/a b/\u{e4}".to_owned(), None)];
-        for state in [State::default(), State { files: files.into() }] {
+        let seen = [("hlr-3vjlcr43v7olrt4zjbxdrpcho4".to_owned(), u64::MAX)];
+        for state in [State::default(), State { files: files.into(), seen: seen.into() }] {
             let text = state.render();
             assert_eq!(State::parse(&text), Some(state));
             for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {

@@ -74,6 +74,13 @@ pub enum SourceErrorKind {
     EmptySession,
     /// The session cannot be read.
     Session(SessionError),
+    /// The state of the machine is damaged, or another user may have written it.
+    State {
+        /// The directory of the state.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
     /// There is no identity to open the registry with.
     NoIdentity,
     /// The identity opens no secret of the registry.
@@ -164,6 +171,10 @@ impl SourceError {
             SourceErrorKind::NoSession => "this machine has no session".to_owned(),
             SourceErrorKind::EmptySession => "the session contains no secret".to_owned(),
             SourceErrorKind::Session(error) => of_session(error),
+            SourceErrorKind::State { path, error } => {
+                let (path, reason) = (text::path(path), reason(error));
+                format!("cannot use the state of this machine in {path}, which names revisions of registries: {reason}")
+            }
             SourceErrorKind::NoIdentity => {
                 format!("{} needs an identity that opens it", Field::Registry.name(interface))
             }
@@ -214,6 +225,7 @@ impl SourceError {
             }
             SourceErrorKind::NoSession => BOOT.to_owned(),
             SourceErrorKind::Session(error) => return session_hint(error, interface),
+            SourceErrorKind::State { .. } => "let no other user write to it; remove it if it is damaged".to_owned(),
             SourceErrorKind::NoIdentity => {
                 format!("use an identity from `hushlog keygen`: {}", with(Field::Identity, "FILE"))
             }
@@ -234,6 +246,7 @@ impl StdError for SourceError {
         match &self.kind {
             SourceErrorKind::Read(error) => Some(error),
             SourceErrorKind::Session(error) => Some(error),
+            SourceErrorKind::State { error, .. } => Some(error),
             SourceErrorKind::Registry(error) => Some(error),
             _ => None,
         }

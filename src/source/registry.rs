@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::error::{SourceError, SourceErrorKind};
 use super::item::Field;
-use super::{Loaded, Origin, Sourced, setting};
+use super::{Loaded, Origin, Sourced, session, setting};
 use crate::redact::secret::Secret;
 use crate::registry::{
     Error, ExportedSecret, Identity, MACHINE_IDENTITY, MACHINE_REGISTRY, Name, PublicKey, Registry, RegistryId,
@@ -27,6 +27,8 @@ pub struct RegistrySpec {
     pub trust: Vec<String>,
     /// The environment from which plain defaults are also loaded.
     pub environment: Option<String>,
+    /// Whether the registry may be older than one that this machine has seen.
+    pub allow_rollback: bool,
 }
 
 /// Asks for the passphrase of the identity in this file.
@@ -125,12 +127,25 @@ pub fn trusted_by(words: &[String]) -> Result<Vec<Trusted>, SourceError> {
 }
 
 /// Checks a registry against [requirements](trusted_by): one of the keys must have signed it, and
-/// one of the ids must be its own.
+/// one of the ids must be its own. It must not be older than one that this machine has booted from.
 ///
 /// # Errors
 ///
 /// When the registry does not meet the requirements.
 pub fn check(registry: &Registry, path: &Path, words: &[String]) -> Result<(), SourceError> {
+    check_trust(registry, path, words)?;
+    check_revision(registry, path)
+}
+
+/// Checks that a registry is not older than one that this machine has booted from.
+fn check_revision(registry: &Registry, path: &Path) -> Result<(), SourceError> {
+    let (Some(state), Some(id)) = (session::state_dir()?, registry.id()) else { return Ok(()) };
+    let seen = state.seen(id).map_err(|error| SourceErrorKind::State { path: state.path().to_owned(), error })?;
+    registry.require_revision(seen.unwrap_or(0)).map_err(|error| SourceError::of_registry(error, path))
+}
+
+/// As [`check`], for a registry that may be older.
+fn check_trust(registry: &Registry, path: &Path, words: &[String]) -> Result<(), SourceError> {
     let (mut keys, mut ids) = (Vec::new(), Vec::new());
     for trusted in trusted_by(words)? {
         match trusted {
@@ -153,6 +168,7 @@ pub(super) fn add(
     let named = |field| move |error: SourceError| error.named_by(field);
     let registry = Registry::load(&spec.path).map_err(|error| SourceError::of_registry(error, &spec.path));
     let registry = registry.map_err(named(Field::Registry))?;
+    let check = if spec.allow_rollback { check_trust } else { check };
     check(&registry, &spec.path, &spec.trust).map_err(named(Field::Registry))?;
     let identity = match &spec.identity {
         Some(path) => identity(Some(path), ask).map_err(named(Field::Identity))?,
@@ -168,6 +184,7 @@ pub(super) fn add(
     }
     loaded.secrets.extend(opened.secrets.into_iter().map(sourced));
     loaded.secrets.extend(identity.secrets().into_iter().chain(signing_keys()).map(key));
+    loaded.revision = registry.id().cloned().zip(registry.revision());
     loaded.has_registry_defaults = !opened.defaults.is_empty();
     loaded.defaults.extend(opened.defaults);
     Ok(())

@@ -430,6 +430,7 @@ fn a19_an_installed_boot_demands_the_registry_it_was_for() {
     let with = |args: &[&str]| {
         let mut command = hushlog(args);
         command.env("HUSHLOG_REGISTRY", &registry).env("HUSHLOG_RUN_DIR", run_dir.path()).env("HUSHLOG_MEMBER", "vm");
+        command.env("HUSHLOG_STATE_DIR", run_dir.path());
         run(&mut command, b"sk-live-4f9QzX")
     };
     let made = with(&["keygen", "--output", identity.to_str().unwrap()]).ends(0).out();

@@ -172,15 +172,87 @@ fn l04_no_value_is_anywhere_but_in_the_session() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    names.retain(|name| name != "run");
-    for name in names {
+    names.retain(|name| name != "run" && name != "state");
+    for name in names.into_iter().chain(["state/machine-state".to_owned()]) {
         let bytes = fs::read(machine.path(&name)).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains("canary-value"), "{name}");
         assert!(
-            ["other.txt", "registry.yaml", "vm.txt"].contains(&name.as_str()) || name.ends_with("lock"),
+            ["other.txt", "registry.yaml", "state/machine-state", "vm.txt"].contains(&name.as_str())
+                || name.ends_with("lock"),
             "{name} was left"
         );
     }
+}
+
+#[test]
+fn an_older_registry_is_refused_until_it_is_allowed() {
+    let machine = Machine::new();
+    let path = machine.path("registry.yaml");
+    let revision = || {
+        let text = fs::read_to_string(&path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("revision: ")).expect("a revision");
+        line.parse::<u64>().unwrap()
+    };
+    machine.add("token", "first-value-11", &[]);
+    let (old, first) = (fs::read_to_string(&path).unwrap(), revision());
+    machine.boot(&[]).ends(0);
+    machine.ran(&["secret", "edit", "token", "--value-file", "-"], "second-value-22").ends(0);
+    assert_eq!(revision(), first + 1, "it grows with each change");
+    machine.ran(&["secret", "list"], "").ends(0);
+    assert_eq!(revision(), first + 1, "and only then");
+    machine.boot(&[]).ends(0);
+
+    fs::write(&path, &old).unwrap();
+    let refused =
+        format!("older than the one that this machine has seen: revision {first}, not {} or later", first + 1);
+    machine.boot(&[]).ends(2).says(&refused).says("`hushlog boot --allow-rollback` accepts it");
+    assert!(machine.environment().contains("second-value-22"), "the session stays");
+    // So do commands that change it, or mask with it.
+    machine.ran(&["secret", "add", "other", "--value-file", "-"], "third-value-33").ends(2).says(&refused);
+    machine.ran(&["--registry", "registry.yaml", "--identity", "vm.txt"], "").ends(2).says(&refused);
+    assert_eq!(fs::read_to_string(&path).unwrap(), old);
+    // A file without a revision is older, too.
+    let without: String = old.split_inclusive('\n').filter(|line| !line.starts_with("revision: ")).collect();
+    fs::write(&path, &without).unwrap();
+    machine.boot(&[]).ends(2).says("revision 0, not ");
+
+    fs::write(&path, &old).unwrap();
+    machine.boot(&["--allow-rollback"]).ends(0);
+    assert!(machine.environment().contains("first-value-11"));
+    machine.boot(&[]).ends(0);
+    machine.add("other", "third-value-33", &[]);
+    machine.boot(&[]).ends(0);
+    // A state that another user may have written, or that is damaged, decides nothing.
+    fs::write(machine.path("state/machine-state"), "hushlog state 1\nseen\tx\t1\nend\t1\n").unwrap();
+    machine.boot(&[]).ends(2).says("cannot use the state of this machine").says("damaged");
+    fs::remove_dir_all(machine.path("state")).unwrap();
+    fs::write(machine.path("state"), "no directory").unwrap();
+    machine.ran(&["secret", "list"], "").ends(2).says("cannot use the state of this machine");
+}
+
+#[test]
+fn a_registry_of_an_earlier_program_is_brought_forward() {
+    let machine = Machine::new();
+    let path = machine.path("registry.yaml");
+    machine.add("token", "first-value-11", &[]);
+    let text = fs::read_to_string(&path).unwrap();
+    let old: String = text.split_inclusive('\n').filter(|line| !line.starts_with("revision: ")).collect();
+    fs::write(&path, &old).unwrap();
+    machine.boot(&[]).ends(0);
+    machine.add("other", "second-value-22", &[]);
+    let text = || fs::read_to_string(&path).unwrap();
+    assert!(!text().contains("revision:"), "an earlier program still opens it");
+    machine.ran(&["registry", "upgrade"], "").ends(0).says("the registry has a revision now");
+    assert!(text().contains("\nrevision: 1\n"), "{}", text());
+    machine.ran(&["registry", "upgrade"], "").ends(0).says("the registry is up to date");
+    assert!(text().contains("\nrevision: 1\n"));
+    machine.boot(&[]).ends(0);
+    assert!(machine.environment().contains("first-value-11"), "the values are as before");
+    machine.ran(&["registry", "upgrade", "--registry", "missing.yaml"], "").ends(2).says("does not exist");
+    let format_1 = old.replace("format: 2", "format: 1");
+    let format_1: String = format_1.split_inclusive('\n').filter(|line| !line.starts_with("id: ")).collect();
+    fs::write(&path, format_1).unwrap();
+    machine.ran(&["registry", "upgrade"], "").ends(2).says("no id that its values could be bound to");
 }
 
 #[test]

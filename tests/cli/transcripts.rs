@@ -47,7 +47,10 @@ fn replay(steps: &[Step]) -> Vec<Step> {
         script += &format!("{}\nprintf '{MARK}%s\\n' $?\n", step.command);
     }
     let mut command = program::script(&script);
-    let ran = program::run(command.current_dir(&dir).env("HOME", dir.path()).env("LC_ALL", "C.UTF-8"), b"").ends(0);
+    command.current_dir(&dir).env("HOME", dir.path()).env("LC_ALL", "C.UTF-8");
+    // As root, the state of this machine would change.
+    command.env("HUSHLOG_STATE_DIR", dir.path().join(".state"));
+    let ran = program::run(&mut command, b"").ends(0);
     let shown = ran.out();
     let mut rest = shown.as_str();
     let replayed = steps.iter().map(|step| {

@@ -24,7 +24,7 @@ fn fields_are_saved_shown_changed_and_removed() {
     add(&desk, "plain", &[]).ends(0);
     let text = desk.text();
     for key in ["changed_by:", "note:", "variable:", "file:", "expires:"] {
-        assert!(!text.contains(key), "an older program opens a file that uses nothing new: {key}");
+        assert!(!text.contains(key), "an earlier program knows no such field: {key}");
     }
     let list = desk.hushlog(["secret", "list"], b"").ends(0).out();
     assert!(!list.contains("NOTE") && !list.contains("EXPIRES") && !list.contains("CHANGED BY"), "{list}");

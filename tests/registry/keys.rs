@@ -167,6 +167,7 @@ fn a19_the_identity_is_masked_beside_a_session_and_not_in_it() {
     let with_session = |args: &[&str], identity: &str, input: &[u8]| {
         let mut command = desk.command(HUSHLOG);
         command.args(args).env("HUSHLOG_RUN_DIR", desk.path("run")).env("HUSHLOG_IDENTITY", identity);
+        command.env("HUSHLOG_STATE_DIR", desk.path("state"));
         super::program::run(&mut command, input).ends(0).out()
     };
     with_session(&["boot", "--allow-disk", "--registry", "registry.yaml"], "alice.txt", b"");

@@ -54,6 +54,12 @@ pub(crate) const PAGES: &[Page] = &[
     ),
     command("member", &[], &["secret", "keygen", "registry"], "manage the members that secrets are sealed to"),
     command("env", &[], &["secret", "registry", "sessions"], "set plain defaults, and list their history"),
+    command(
+        "registry",
+        &["registry"],
+        &["secret", "member", "env", "merge", "keygen"],
+        "the file of sealed secrets: values, names, members, merging, keys; upgrade an old one",
+    ),
     command("merge", &[], &["registry"], "merge two versions of a registry: a merge driver for git"),
     command(
         "keygen",
@@ -91,12 +97,6 @@ pub(crate) const PAGES: &[Page] = &[
         "filter, sidecar, guard or scrub: which one to use",
     ),
     subject("forms", &["forms"], &["design"], "the forms in which secrets are searched for"),
-    subject(
-        "registry",
-        &["registry"],
-        &["secret", "member", "env", "merge", "keygen"],
-        "the file of sealed secrets: values, names, members, merging, keys",
-    ),
     subject(
         "sessions",
         &["sessions"],

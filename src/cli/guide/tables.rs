@@ -26,19 +26,24 @@ const SOURCES: &[&str] = &[FILTER, "run", "scrub", "guard", "boot", "check", "ex
 /// The commands that open a registry.
 const OPENING: &[&str] = &[FILTER, "run", "scrub", "guard", "member", "boot", "check", "explain", "export", "sidecar"];
 /// The commands that change a registry.
-const CHANGING: &[&str] = &["secret", "member", "env"];
+const CHANGING: &[&str] = &["secret", "member", "env", "registry"];
 /// The commands that read a registry, or mask the keys of one.
 const REGISTRY: &[&str] = &[
-    FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "boot", "check", "explain", "export",
-    "sidecar",
+    FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "merge", "boot", "check", "explain",
+    "export", "sidecar",
 ];
 /// The commands with an option for the registry that has a default.
 const NAMING: &[&str] =
-    &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "boot", "check", "explain", "export"];
+    &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "boot", "check", "explain", "export"];
 /// These, and the one that creates keys.
 const KEYS: &[&str] = &[
-    FILTER, "run", "scrub", "guard", "secret", "member", "env", "merge", "keygen", "boot", "check", "explain",
-    "export", "sidecar",
+    FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "merge", "keygen", "boot", "check",
+    "explain", "export", "sidecar",
+];
+/// The commands that compare a registry with the state of the machine.
+const STATE: &[&str] = &[
+    FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "boot", "check", "explain", "export",
+    "sidecar",
 ];
 const INSTALLED: &[&str] = &["boot"];
 const DAEMONS: &[&str] = &["guard", "sidecar"];
@@ -60,15 +65,11 @@ pub(crate) const ENVIRONMENT: &[Entry] = &[
     entry(setting::MEMBER, CHANGING, "the acting member, in place of the user's name"),
     entry(setting::SIGN, REGISTRY, "the file of the key that signs a changed registry; it is masked as well"),
     entry(setting::RUN_DIR, SOURCES, "the directory of the session, in place of `/run/hushlog`"),
-    entry(setting::STATE_DIR, &["boot"], "the directory of the state, in place of `/var/lib/hushlog`"),
+    entry(setting::STATE_DIR, STATE, "the directory of the state, in place of `/var/lib/hushlog`"),
     entry("USER", CHANGING, "the acting member, if no other is named"),
     entry("LOGNAME", CHANGING, "the same, without `USER`"),
     entry("XDG_CONFIG_HOME", KEYS, "the directory of configurations, in place of `~/.config`"),
-    entry(
-        "XDG_STATE_HOME",
-        &["boot"],
-        "the directory of states of users other than root, in place of `~/.local/state`",
-    ),
+    entry("XDG_STATE_HOME", STATE, "the directory of states of users other than root, in place of `~/.local/state`"),
     entry("HOME", KEYS, "the directory that `~` stands for"),
     entry("NO_COLOR", &[FILTER], "if set, help has no colours on a terminal"),
     entry("TERM", &[FILTER], "the terminal; `dumb` or none means no colours"),
@@ -117,8 +118,8 @@ pub(crate) const FILES: &[Entry] = &[
     ),
     entry(
         "/var/lib/hushlog/machine-state",
-        &["boot"],
-        "the files that `boot` wrote secrets to; for users, in `~/.local/state/hushlog`",
+        STATE,
+        "the files that `boot` wrote, and revisions of registries; for users, in `~/.local/state/hushlog`",
     ),
     entry("/etc/systemd/system/hushlog-boot.service", INSTALLED, "the unit of `boot --install`, for systemd"),
     entry(

@@ -262,6 +262,18 @@ Exit status:
   3  the result could not be written
   No value is opened.";
 
+/// The end of the help of `registry`.
+pub(crate) const REGISTRY_END: &str = "Examples:
+  hushlog registry upgrade
+      bring the usual registry forward
+  hushlog registry upgrade --registry team.yaml --sign signing.pem
+      bring a signed registry forward
+
+Exit status:
+  0  the registry is up to date
+  2  wrong usage, or the registry or a key is missing, not readable or invalid; nothing was changed
+  3  the registry could not be written";
+
 /// The end of the help of `completions`.
 pub(crate) const COMPLETIONS_END: &str = "Examples:
   hushlog completions bash > ~/.local/share/bash-completion/completions/hushlog

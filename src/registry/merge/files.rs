@@ -88,9 +88,10 @@ fn merged(texts: &[Vec<u8>; 3], options: &MergeOptions<'_>, marker_len: usize) -
         None => merge.registry,
         Some(side) => Merge::preferring(&merge, side),
     };
-    // A side equal to the result has its signature already.
+    // A side equal to the result has its signature already. Machines may know a later one.
+    let last = ours.revision().max(theirs.revision());
     for (side, text) in [(&ours, own), (&theirs, other)] {
-        if registry.is_same(side) {
+        if registry.is_same(side) && side.revision() == last {
             return Ok((text.clone(), Merged { conflicts, unsigned: None }));
         }
     }

@@ -169,7 +169,9 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
     if is_other(theirs) || (*base != Document { format: base.format, ..Document::default() } && is_other(base)) {
         return Err(Error::MergeOther);
     }
-    let mut document = Document { format: ours.format, id: ours.id.clone(), ..Document::default() };
+    // Later than both sides.
+    let revision = ours.revision.max(theirs.revision).map(|last| last.saturating_add(1));
+    let mut document = Document { format: ours.format, id: ours.id.clone(), revision, ..Document::default() };
     for name in base.members.keys().chain(ours.members.keys()).chain(theirs.members.keys()) {
         let of = |one: &Document| one.members.get(name).cloned();
         let member = taken(of(base), of(ours), of(theirs))

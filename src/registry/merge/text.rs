@@ -26,6 +26,8 @@ struct Head<'a> {
     format: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a RegistryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
     members: &'a BTreeMap<Name, crate::registry::Member>,
 }
 
@@ -40,7 +42,8 @@ struct End {
 pub(super) fn with_marks(merge: &Merge, marker_len: usize) -> Result<String, Error> {
     let document = &merge.registry.document;
     let mut text = HEAD.to_owned();
-    write(&mut text, &Head { format: document.format, id: document.id.as_ref(), members: &document.members })?;
+    let (format, revision) = (document.format, document.revision);
+    write(&mut text, &Head { format, id: document.id.as_ref(), revision, members: &document.members })?;
     let conflicts: BTreeMap<&Slot, &Conflict> =
         merge.conflicts.iter().map(|conflict| (&conflict.slot, conflict)).collect();
     // All slots, so that each conflict keeps its place in the file.

@@ -287,6 +287,7 @@ impl Secrets {
                 member: self.member.clone(),
                 trust: self.trust.clone().unwrap_or_default(),
                 environment: None,
+                allow_rollback: false,
             }),
             session: self.session.unwrap_or(false),
             allow_empty: self.allow_empty.unwrap_or(false),
