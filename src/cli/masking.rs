@@ -100,7 +100,8 @@ pub(crate) struct FormatArgs {
     /// In a format with lengths, a mask would shift all that follows. Each message goes out whole,
     /// with its new length. `auto` takes only a stream that begins unmistakably as such a format;
     /// until its second message begins, a masked first one waits. A stream that leaves its format
-    /// goes on as plain text, masked, with a warning.
+    /// goes on as plain text, masked, with a warning. In `json-lines`, a line waits until it is
+    /// whole, and is JSON afterwards if it was before.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: Format,
 }
