@@ -118,6 +118,8 @@
 
 #[cfg(all(feature = "registry", target_os = "linux"))]
 pub mod child;
+#[cfg(all(feature = "console", target_os = "linux"))]
+pub mod console;
 pub mod container;
 #[cfg(feature = "registry")]
 pub mod export;

@@ -11,8 +11,8 @@ use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
 use cli::{
-    boot, check, completions, env, explain, export, filter, guard, harden, keygen, man, member, merge, run, scrub,
-    secret, sidecar, stdio, upgrade,
+    boot, check, completions, console, env, explain, export, filter, guard, harden, keygen, man, member, merge, run,
+    scrub, secret, sidecar, stdio, upgrade,
 };
 
 /// Wipes freed memory, so no copy of a secret outlives its use, be it in a grown buffer or in a
@@ -59,6 +59,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Env(command)) => env::run(&command),
         Some(Command::Registry(command)) => upgrade::run(&command),
         Some(Command::Merge(merge)) => merge::run(&merge),
+        Some(Command::Console(args)) => console::run(&args),
         Some(Command::Completions(completions)) => completions::run(&completions, args::program()),
         Some(Command::Man(man)) => man::run(&man, &args::program()),
         Some(Command::Help(help)) => stdio::print(help.text(args::program())?.as_bytes()),

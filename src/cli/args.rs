@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::boot::BootArgs;
 use super::check::CheckArgs;
 use super::completions::CompletionsArgs;
+use super::console::ConsoleArgs;
 use super::env::EnvCommand;
 use super::explain::ExplainArgs;
 use super::export::ExportArgs;
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     /// Merge two versions of a registry, entry by entry: a merge driver for git
     #[command(after_long_help = texts::MERGE_END)]
     Merge(MergeArgs),
+    /// Serve the registry's page to a browser on this machine: add, change and delete secrets
+    #[command(long_about = texts::CONSOLE, after_long_help = texts::CONSOLE_END)]
+    Console(ConsoleArgs),
     /// Print a completion script for a shell
     #[command(after_long_help = texts::COMPLETIONS_END)]
     Completions(CompletionsArgs),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use hushlog::io::RedactWriter;
-use hushlog::registry::{ExpiryDate, name};
-use hushlog::source::{Origin, Sourced};
+use hushlog::registry::{Error, ExpiryDate, name};
+use hushlog::source::{Fallback, Interface, Loaded, Origin, SourceSpec, Sourced};
 use hushlog::{NeedleSet, Redactor, Secret};
 use zeroize::Zeroizing;
 
@@ -89,6 +89,23 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;
     }
     Ok(if answers.iter().all(|(_, yes)| *yes) { Exit::Done } else { Exit::No })
+}
+
+/// Answers for one name, with the secrets of the machine's session or the well-known variables. No
+/// message reports anything, and no value stays in memory.
+pub(crate) fn ask(asked: &str) -> Result<String, String> {
+    let spec = SourceSpec { allow_empty: true, ..SourceSpec::default() };
+    let mut loaded = Loaded::default();
+    spec.load_into(&mut loaded, Fallback::WellKnown, &|_| Err(Error::NoPassphrase))
+        .map_err(|error| error.text(Interface::CommandLine))?;
+    let sourced = loaded.secrets;
+    let question = question(&sourced, asked, 0);
+    let is_known = question.set.is_some() || !question.known.is_empty();
+    let masked = sourced.into_iter().filter(|sourced| sourced.is_masked);
+    let canary = Canary::new(masked.map(Sourced::into_secret)).map_err(|_| "there are too many secrets".to_owned())?;
+    let (line, _) = answer(&question, &canary);
+    // The name of a question without an answer may be a secret given by mistake.
+    Ok(if is_known { line } else { line.split_once(": ").map_or("not set".to_owned(), |(_, state)| state.to_owned()) })
 }
 
 /// The variable that a secret is or would be exported as.

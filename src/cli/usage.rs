@@ -12,7 +12,7 @@ use hushlog::registry::nearest;
 use super::message::{Failure, typed};
 
 /// Options that need another one. clap's error only has the other one.
-const NEEDS: [(&str, &str); 7] = [
+const NEEDS: [(&str, &str); 9] = [
     ("--init", "--install"),
     ("--mark", "--protocol"),
     ("--service", "--install"),
@@ -20,6 +20,8 @@ const NEEDS: [(&str, &str); 7] = [
     ("--socket", "--sidecar"),
     ("--through", "--canary"),
     ("--through", "NAME"),
+    ("--unix", "--user-header"),
+    ("--user-header", "--unix"),
 ];
 
 /// The failure for clap's error about these words.

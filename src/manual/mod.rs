@@ -13,6 +13,7 @@ macro_rules! pages {
 
 pages! {
     choosing
+    console
     design
     embedding
     forms

@@ -5,8 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, fstat};
+use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::file::Registry;
@@ -38,9 +40,28 @@ impl Snapshot {
         Ok(Snapshot { registry: Registry::parse(&text)?, text })
     }
 
+    /// Reads the registry again. If its text is the same, it is not parsed, and the result is this
+    /// snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Snapshot::load).
+    pub fn load_again(self: &Arc<Snapshot>, path: &Path) -> Result<Arc<Snapshot>, Error> {
+        let text = read(path)?;
+        if text == self.text {
+            return Ok(Arc::clone(self));
+        }
+        Ok(Arc::new(Snapshot { registry: Registry::parse(&text)?, text }))
+    }
+
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// A digest of the text, by which a form recognizes the state that it was made from.
+    pub fn digest(&self) -> String {
+        data_encoding::HEXLOWER.encode(&Sha256::digest(&self.text)[..16])
     }
 
     /// The registry, without its text.

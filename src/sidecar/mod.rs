@@ -10,7 +10,7 @@
 //! 256 KiB, of which a sink allows four at once; for each unfinished line its bytes, up to 256 MiB
 //! in all.
 
-mod admin;
+pub(crate) mod admin;
 pub(crate) mod checkpoint;
 pub mod config;
 mod confine;

@@ -62,6 +62,12 @@ pub(crate) const PAGES: &[Page] = &[
     ),
     command("merge", &[], &["registry"], "merge two versions of a registry: a merge driver for git"),
     command(
+        "console",
+        &["console"],
+        &["secret", "env", "check", "registry", "threat-model"],
+        "serve the page of a registry to a browser on this machine",
+    ),
+    command(
         "keygen",
         &[],
         &["member", "registry"],

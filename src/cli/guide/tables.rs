@@ -22,28 +22,30 @@ const fn entry(name: &'static str, commands: &'static [&'static str], purpose: &
 }
 
 /// The commands that take sources of secrets.
-const SOURCES: &[&str] = &[FILTER, "run", "scrub", "guard", "boot", "check", "explain", "export", "sidecar"];
+const SOURCES: &[&str] = &[FILTER, "run", "scrub", "guard", "boot", "check", "explain", "export", "sidecar", "console"];
 /// The commands that open a registry.
 const OPENING: &[&str] = &[FILTER, "run", "scrub", "guard", "member", "boot", "check", "explain", "export", "sidecar"];
 /// The commands that change a registry.
-const CHANGING: &[&str] = &["secret", "member", "env", "registry"];
+const CHANGING: &[&str] = &["secret", "member", "env", "registry", "console"];
 /// The commands that read a registry, or mask the keys of one.
 const REGISTRY: &[&str] = &[
     FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "merge", "boot", "check", "explain",
-    "export", "sidecar",
+    "export", "sidecar", "console",
 ];
 /// The commands with an option for the registry that has a default.
-const NAMING: &[&str] =
-    &[FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "boot", "check", "explain", "export"];
+const NAMING: &[&str] = &[
+    FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "boot", "check", "explain", "export",
+    "console",
+];
 /// These, and the one that creates keys.
 const KEYS: &[&str] = &[
     FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "merge", "keygen", "boot", "check",
-    "explain", "export", "sidecar",
+    "explain", "export", "sidecar", "console",
 ];
 /// The commands that compare a registry with the state of the machine.
 const STATE: &[&str] = &[
     FILTER, "run", "scrub", "guard", "secret", "member", "env", "registry", "boot", "check", "explain", "export",
-    "sidecar",
+    "sidecar", "console",
 ];
 const INSTALLED: &[&str] = &["boot"];
 const DAEMONS: &[&str] = &["guard", "sidecar"];
@@ -73,7 +75,13 @@ pub(crate) const ENVIRONMENT: &[Entry] = &[
     entry("HOME", KEYS, "the directory that `~` stands for"),
     entry("NO_COLOR", &[FILTER], "if set, help has no colours on a terminal"),
     entry("TERM", &[FILTER], "the terminal; `dumb` or none means no colours"),
-    entry("XDG_RUNTIME_DIR", DAEMONS, "the directory for locks of users other than root"),
+    entry(
+        "XDG_RUNTIME_DIR",
+        &["guard", "sidecar", "console"],
+        "the directory for locks of users other than root, and for the page that leads a browser to the console",
+    ),
+    entry("DISPLAY", &["console"], "if set, a browser is opened"),
+    entry("WAYLAND_DISPLAY", &["console"], "the same"),
     entry(
         "CREDENTIALS_DIRECTORY",
         SOURCES,
@@ -97,7 +105,7 @@ pub(crate) const FILES: &[Entry] = &[
     entry(MACHINE_IDENTITY, SOURCES, "the usual identity of a machine"),
     entry(
         "/etc/hushlog/allowed-names",
-        &["run", "secret", "env", "boot", "export"],
+        &["run", "secret", "env", "boot", "export", "console"],
         "variables that this machine exports although programs read them as their configuration, one a line",
     ),
     entry("/etc/hushlog/sidecar.yaml", &["sidecar"], "the configuration that the sidecar's units name"),

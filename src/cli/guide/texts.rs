@@ -274,6 +274,28 @@ Exit status:
   2  wrong usage, or the registry or a key is missing, not readable or invalid; nothing was changed
   3  the registry could not be written";
 
+/// The introduction of `console`.
+pub(crate) const CONSOLE: &str = "Serve the registry's page to a browser on this machine: add, change, delete, import and search secrets.
+
+Values are typed in, or read from a file, sealed at once, and never shown again. The machine needs no identity. Without --unix, the address \
+that is printed works once, for one browser session, which acts as one member.";
+
+/// The end of the help of `console`.
+pub(crate) const CONSOLE_END: &str = "Examples:
+  hushlog console
+      print the address of the page, and open a browser if there is a display
+  hushlog console --registry team.yaml --as alice --sign ~/.config/hushlog/signing.pem
+      change a signed registry
+  ssh -L 8080:127.0.0.1:8080 server hushlog console --listen 127.0.0.1:8080 --no-open
+      reach the console of another machine through SSH
+  hushlog console --unix console.sock --user-header X-Forwarded-User
+      serve a proxy that signs people in
+
+Exit status:
+  0  stopped by a signal, or in the browser
+  2  wrong usage, the registry or a key is missing, not readable or invalid, or the address cannot be used
+  3  the system refused what it needs to begin";
+
 /// The end of the help of `completions`.
 pub(crate) const COMPLETIONS_END: &str = "Examples:
   hushlog completions bash > ~/.local/share/bash-completion/completions/hushlog

@@ -1,14 +1,8 @@
-//! `/metrics` and `/healthz`: HTTP/1.1 on loopback, one answer a connection.
-//!
-//! hyper reads the request and axum routes it. `axum::serve` limits neither the number of clients
-//! nor their time, so the loop that accepts connections is here.
+//! `/metrics` and `/healthz`.
 //!
 //! The page has the names of secrets, so other pages in a browser must not read it. The host of a
-//! request has to be a loopback address or `localhost`. After a name was rebound to such an address
-//! (DNS rebinding), it is neither.
+//! request has to be a loopback address or `localhost`.
 
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,68 +13,17 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
 
+use super::server::{self, Limits, Listener, is_local};
 use crate::sidecar::metrics::{Metrics, Phase};
 
-/// The time limit for a client, from its connection to the end of its answer.
-const CLIENT_TIME_MAX: Duration = Duration::from_secs(5);
-/// The limit on clients served at once. Others wait until the kernel refuses them.
-const CLIENTS_MAX: usize = 16;
-/// The maximum length of a request up to the end of its headers, in bytes. hyper's least limit.
-const HEAD_LEN_MAX: usize = 8 << 10;
-/// The pause after a failed accept: without descriptors it fails at once, again and again.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Listens at this address.
-///
-/// # Errors
-///
-/// [`InvalidInput`](ErrorKind::InvalidInput) if other machines can reach the address, and those of
-/// the system.
-pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    if !address.ip().is_loopback() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "not a loopback address"));
-    }
-    TcpListener::bind(address).await
-}
+/// The limits of a client.
+const LIMITS: Limits = Limits { client_time_max: Duration::from_secs(5), clients_max: 16, head_len_max: 8 << 10 };
 
 /// Answers requests as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
-    let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
-    let router = router(metrics);
-    loop {
-        let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let router = router.clone();
-        tokio::spawn(async move {
-            // A client that is too slow, or disconnects, gets no answer.
-            let _ = timeout(CLIENT_TIME_MAX, answer(stream, router)).await;
-            drop(permit);
-        });
-    }
-}
-
-async fn answer(mut stream: TcpStream, router: Router) -> io::Result<()> {
-    // A request without a meaning is an error of hyper, after it answered that one as well.
-    let _ = http1::Builder::new()
-        .keep_alive(false)
-        .max_buf_size(HEAD_LEN_MAX)
-        .serve_connection(TokioIo::new(&mut stream), TowerToHyperService::new(router))
-        .await;
-    // Closing a connection with unread input resets it, and the answer may be lost.
-    let mut rest = [0; 1024];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
+    server::serve(Listener::Tcp(listener), router(metrics), LIMITS, |_| true).await;
 }
 
 fn router(metrics: Arc<Metrics>) -> Router {
@@ -123,21 +66,12 @@ async fn health(State(metrics): State<Arc<Metrics>>) -> (StatusCode, &'static st
     }
 }
 
-/// Returns whether a `Host` names this machine, by an address or by the one name that cannot be
-/// rebound.
-fn is_local(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
-    use std::net::TcpStream as Client;
+    use crate::sidecar::admin::server::bind;
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{SocketAddr, TcpStream as Client};
     use std::time::Instant;
 
     /// Runs a responder, and its client.
@@ -235,13 +169,13 @@ mod tests {
                 // one asks.
                 let start = Instant::now();
                 let idle: Vec<Client> =
-                    (0..CLIENTS_MAX + 3).map(|_| Client::connect(address).expect("it listens")).collect();
+                    (0..LIMITS.clients_max + 3).map(|_| Client::connect(address).expect("it listens")).collect();
                 (&idle[0]).write_all(b"GET /met").expect("it takes that");
                 let answer = asked(address, b"GET /healthz HTTP/1.1\r\n\r\n");
                 assert!(answer.contains("starting"), "{answer}");
-                assert!(start.elapsed() >= CLIENT_TIME_MAX, "more are served at once than should be");
+                assert!(start.elapsed() >= LIMITS.client_time_max, "more are served at once than should be");
                 drop(idle);
-                let long = [b"GET /metrics HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; HEAD_LEN_MAX]].concat();
+                let long = [b"GET /metrics HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; LIMITS.head_len_max]].concat();
                 assert!(asked(address, &long).starts_with("HTTP/1.1 431"));
                 // Disconnects before its answer.
                 drop(Client::connect(address));

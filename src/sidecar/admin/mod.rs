@@ -3,3 +3,4 @@
 pub(super) mod canary;
 pub(super) mod control;
 pub(super) mod http;
+pub(crate) mod server;

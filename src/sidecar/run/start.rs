@@ -17,7 +17,7 @@ use crate::io::Release;
 use crate::io::budget::Budget;
 use crate::redact::text;
 use crate::sidecar::admin::control;
-use crate::sidecar::admin::http;
+use crate::sidecar::admin::{http, server};
 use crate::sidecar::checkpoint::Checkpoints;
 use crate::sidecar::config::{Plan, SourcePlan, StreamPlan};
 use crate::sidecar::event::{Event, EventSink};
@@ -104,7 +104,7 @@ pub(in crate::sidecar) async fn run(
     }
     if let Some(address) = running.plan.metrics {
         let what = || format!("the port {address} of the metrics");
-        let listener = http::bind(address).await;
+        let listener = server::bind(address).await;
         let listener = listener.map_err(|error| SidecarError::Open { what: what(), error })?;
         tokio::spawn(http::serve(listener, Arc::clone(&running.metrics)));
     }

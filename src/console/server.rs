@@ -1,0 +1,287 @@
+//! Listening, and the way of a request to its page.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use rustix::net::SocketType;
+use tokio::net::UnixListener;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use zeroize::Zeroizing;
+
+use super::answer::{Answer, bytes, see, with_cookie};
+use super::door::{Door, Entered, NoEntry};
+use super::form::Form;
+use super::layout;
+use super::pages::{Page, ROUTES};
+use super::peer::{self, Peer};
+use super::query::Query;
+use super::site::Site;
+use super::visit::Visit;
+use super::{ConsoleError, Entrance, Event, EventSink, Setup, body};
+use crate::sidecar::admin::server::{Limits, Listener, Stream, bind, serve};
+use crate::sys::node::{self, Bound};
+
+/// The limits of a client. A change may wait 10 seconds for the lock of the file.
+const LIMITS: Limits = Limits { client_time_max: Duration::from_secs(60), clients_max: 64, head_len_max: 16 << 10 };
+/// The time for the last answer, after a page has ended the console.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// The listen backlog of a Unix socket.
+const BACKLOG: i32 = 128;
+/// The mode of a Unix socket.
+const MODE: u32 = 0o600;
+/// The same in a directory with the setgid bit, whose group may connect.
+const MODE_OF_GROUP: u32 = 0o660;
+const SETGID: u32 = 0o2000;
+
+/// What a path leads to.
+#[derive(Clone, Copy)]
+enum Target {
+    Page(Page),
+    Asset(&'static str, &'static str),
+    SignIn,
+    Missing,
+}
+
+const ASSETS: &[(&str, Target)] = &[
+    ("/style.css", Target::Asset("text/css; charset=utf-8", include_str!("assets/style.css"))),
+    ("/console.js", Target::Asset("text/javascript; charset=utf-8", include_str!("assets/console.js"))),
+    ("/icon.svg", Target::Asset("image/svg+xml", include_str!("assets/icon.svg"))),
+];
+
+/// Serves the console until a signal or a browser ends it.
+///
+/// # Errors
+///
+/// When it cannot listen, or the system refuses what it needs to begin.
+pub fn run(setup: Setup) -> Result<(), ConsoleError> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Begin)?;
+    runtime.block_on(until_stopped(setup))
+}
+
+async fn until_stopped(setup: Setup) -> Result<(), ConsoleError> {
+    let mut signals = Vec::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        signals.push(signal(kind).map_err(ConsoleError::Begin)?);
+    }
+    let (listener, door, address, _bound) = open(setup.entrance).await?;
+    let site = Arc::new(Site {
+        path: setup.registry,
+        trust: setup.trust,
+        key: setup.key,
+        door,
+        check: setup.check,
+        emit: setup.emit,
+        states: Mutex::default(),
+        kept: Mutex::default(),
+        pending: Mutex::default(),
+        stop: Notify::new(),
+    });
+    (site.emit)(Event::Ready { address: address.as_ref().map(|address| address.as_str()) });
+    drop(address);
+    let admit = admission(Arc::clone(&site.emit));
+    let [interrupt, terminate, hangup] = &mut signals[..] else { return Ok(()) };
+    tokio::select! {
+        () = serve(listener, router(&site), LIMITS, admit) => {}
+        () = site.stop.notified() => sleep(FAREWELL).await,
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
+/// Listens. On loopback, also returns the address with the token.
+async fn open(entrance: Entrance) -> Result<(Listener, Door, Option<Zeroizing<String>>, Option<Bound>), ConsoleError> {
+    match entrance {
+        Entrance::Loopback { address, member } => {
+            let listener = bind(address).await.map_err(ConsoleError::Listen)?;
+            let address = listener.local_addr().map_err(ConsoleError::Listen)?;
+            let (door, token) = Door::loopback(member, address.port()).map_err(ConsoleError::Begin)?;
+            let address = Zeroizing::new(format!("http://{address}/?token={}", *token));
+            Ok((Listener::Tcp(listener), door, Some(address), None))
+        }
+        Entrance::Unix { path, user_header } => {
+            let door = Door::unix(&user_header)?;
+            let (listener, bound) = listen_at(&path).map_err(ConsoleError::Listen)?;
+            Ok((Listener::Unix(listener), door, None, Some(bound)))
+        }
+    }
+}
+
+fn listen_at(path: &Path) -> std::io::Result<(UnixListener, Bound)> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_of_group = fs::metadata(directory)?.mode() & SETGID != 0;
+    let mode = if is_of_group { MODE_OF_GROUP } else { MODE };
+    let (socket, bound) = node::bind(path, SocketType::STREAM, mode)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok((UnixListener::from_std(StdUnixListener::from(socket))?, bound))
+}
+
+/// Admits connections of the own user. Where the kernel lists no connections, the session's cookie
+/// alone decides.
+fn admission(emit: EventSink) -> impl Fn(&Stream) -> bool + Send {
+    let own = rustix::process::geteuid().as_raw();
+    let last = Mutex::new(None);
+    move |stream| {
+        let Stream::Tcp(stream) = stream else { return true };
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return false };
+        let peer = peer::user(peer, local);
+        let is_own = matches!(peer, Peer::Unknown) || peer == Peer::User(own);
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_own && *last != Some(peer) {
+            *last = Some(peer);
+            emit(Event::OtherUser { uid: if let Peer::User(uid) = peer { Some(uid) } else { None } });
+        }
+        is_own
+    }
+}
+
+fn router(site: &Arc<Site>) -> Router {
+    let methods = MethodFilter::GET.or(MethodFilter::POST);
+    let pages = ROUTES.iter().map(|(path, page)| (*path, Target::Page(*page)));
+    let targets = pages.chain(ASSETS.iter().copied()).chain([("/sign-in", Target::SignIn)]);
+    let router = targets.fold(Router::new(), |router, (path, target)| {
+        let site = Arc::clone(site);
+        router.route(path, on(methods, move |request: Request| answer(site, target, request)))
+    });
+    let missing = |site: &Arc<Site>| {
+        let site = Arc::clone(site);
+        move |request: Request| answer(site, Target::Missing, request)
+    };
+    router.fallback(missing(site)).method_not_allowed_fallback(missing(site))
+}
+
+/// Answers one request. No answer repeats a part of a request that may not see pages.
+async fn answer(site: Arc<Site>, target: Target, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if !site.door.has_host(&head.headers, &head.uri) {
+        let text = "The host of the address is not a loopback address.";
+        return layout::notice(StatusCode::FORBIDDEN, text).response();
+    }
+    let is_change = head.method == Method::POST;
+    if let (Target::Asset(content_type, text), false) = (target, is_change) {
+        return bytes(StatusCode::OK, content_type, text);
+    }
+    if is_change && !site.door.is_own_change(&head.headers) {
+        let text = "The form was sent by another page, or by a program.";
+        return layout::notice(StatusCode::FORBIDDEN, text).response();
+    }
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let entered = site.door.enter(&head.headers);
+    let Some(entered) = entered else {
+        let token = match target {
+            Target::SignIn if is_change => match form(&head, body).await {
+                Ok(form) => Zeroizing::new(form.text("token").to_owned()),
+                Err(refused) => return refused.response(),
+            },
+            // Its value stays in no page of the browser: see `Site::keep`.
+            _ if is_change => return see("/").response(),
+            _ => Zeroizing::new(query.get("token").to_owned()),
+        };
+        return enter(&site, &head, &token);
+    };
+    if !is_change && !query.get("token").is_empty() {
+        return see("/").response();
+    }
+    if let Some(kept) = site.kept(&entered.member, query.get("again")).filter(|_| !is_change) {
+        return kept.response();
+    }
+    let (keep, member) = (Arc::clone(&site), entered.member.clone());
+    let kept_query = Query::parse(head.uri.query().unwrap_or_default());
+    let answer = match is_change {
+        true => match form(&head, body).await {
+            Ok(form) => visit(site, target, entered, query, form).await,
+            Err(refused) => refused,
+        },
+        false => visit(site, target, entered, query, Form::default()).await,
+    };
+    // The last page of the console has no next request.
+    let is_last = head.uri.path() == "/stop";
+    if is_change && !is_last { keep.keep(&member, head.uri.path(), &kept_query, answer) } else { answer }.response()
+}
+
+/// Answers a request that may see pages.
+async fn visit(site: Arc<Site>, target: Target, entered: Entered, query: Query, form: Form) -> Answer {
+    let page = match target {
+        Target::Page(page) => page,
+        Target::SignIn => return see("/"),
+        Target::Asset(..) | Target::Missing => {
+            return layout::notice(StatusCode::NOT_FOUND, "There is no such page.");
+        }
+    };
+    if form.is_sent() && !site.door.is_marked(&entered, form.text("mark")) {
+        return layout::notice(StatusCode::FORBIDDEN, "The form is of another session. Load the page again.");
+    }
+    let visited = spawn_blocking(move || match site.load() {
+        Ok(state) if site.door.is_unix() && !state.has_member(&entered.member) => {
+            layout::notice(StatusCode::FORBIDDEN, "You are not a member of the registry.")
+        }
+        Ok(state) => page(&Visit { site, member: entered.member, mark: entered.mark, state, query, form }),
+        Err(error) => layout::trouble(&error),
+    });
+    let failed = || layout::notice(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.");
+    visited.await.unwrap_or_else(|_| failed())
+}
+
+/// The form of a change.
+async fn form(head: &Parts, body: Body) -> Result<Form, Answer> {
+    let body = body::read(&head.headers, body).await.map_err(|status| {
+        let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE;
+        let text = if is_too_large {
+            "The form is too large: it has at most 1 MiB."
+        } else {
+            "The form did not arrive whole."
+        };
+        layout::notice(status, text)
+    })?;
+    let content_type = head.headers.get(CONTENT_TYPE).and_then(|found| found.to_str().ok()).unwrap_or_default();
+    let form = Form::parse(content_type, body).filter(Form::is_sent);
+    form.ok_or_else(|| layout::notice(StatusCode::BAD_REQUEST, "The form is not complete."))
+}
+
+/// Answers a request that may not see pages, with the token that it has.
+fn enter(site: &Site, head: &Parts, token: &str) -> Response {
+    if site.door.is_unix() {
+        return layout::notice(StatusCode::FORBIDDEN, "The proxy did not name one member.").response();
+    }
+    if token.is_empty() {
+        // Browsers send no such cookie with the first request that another page has caused, such
+        // as the redirect after the token. The next one comes from this page.
+        let is_led_here = head.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        let page = if is_led_here { layout::onward() } else { layout::sign_in(StatusCode::UNAUTHORIZED, "") };
+        return page.response();
+    }
+    let no = match site.door.sign_in(token) {
+        Ok(cookie) => {
+            (site.emit)(Event::SignedIn);
+            return with_cookie(see("/").response(), &cookie);
+        }
+        Err(no) => no,
+    };
+    let used = "The token was used already. End the console in its terminal, and start it again.";
+    let (status, text) = match no {
+        NoEntry::Wrong => (StatusCode::FORBIDDEN, "The token is wrong."),
+        NoEntry::Used => (StatusCode::FORBIDDEN, used),
+        NoEntry::TooMany => (StatusCode::TOO_MANY_REQUESTS, "There were too many wrong tokens. Wait a minute."),
+    };
+    if no != NoEntry::TooMany {
+        (site.emit)(Event::WrongToken);
+    }
+    layout::sign_in(status, text).response()
+}
