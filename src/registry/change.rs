@@ -350,7 +350,7 @@ impl Registry {
         match self.beside(name, scope, member).find(|(.., entry)| has_path(entry)) {
             Some((other, ..)) => {
                 let (name, other, path) = (name.to_string(), other.to_string(), file.path.to_string());
-                Err(Error::FileCollision { name, other, path })
+                Err(Error::FileCollision { name, other, path: path.into() })
             }
             None => Ok(()),
         }

@@ -285,7 +285,7 @@ pub enum Error {
         /// The existing one.
         other: String,
         /// The path.
-        path: String,
+        path: Box<str>,
     },
     /// A mode was given without a file.
     #[error("there is no file target for the mode")]

@@ -169,7 +169,7 @@ impl<'a> Targets<'a> {
         whole.check()?;
         if let Some(other) = self.planned.iter().find(|planned| planned.path == path) {
             let (name, other) = (file.secret.to_owned(), other.file.secret.to_owned());
-            return Err(Error::FileCollision { name, other, path }.into());
+            return Err(Error::FileCollision { name, other, path: path.into() }.into());
         }
         let (dir, name) = open_directory(Path::new(&path)).map_err(|error| failed(&file, &path, error))?;
         match dir.stat(&name) {

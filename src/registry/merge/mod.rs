@@ -37,6 +37,7 @@ impl core::fmt::Display for Slot {
 
 /// The content of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most slots hold a secret")]
 enum Content {
     Secret(Entry),
     History(Vec<Change>),
