@@ -8,6 +8,7 @@ mod program;
 mod registry;
 
 mod attacks;
+mod browser;
 mod import;
 mod pages;
 mod proxy;
