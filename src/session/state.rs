@@ -108,11 +108,12 @@ impl StateDir {
         locked.save()
     }
 
-    /// The state, if there is one.
+    /// The state, if it lists files.
     pub(super) fn lock_present(&self) -> io::Result<Option<LockedState>> {
-        match Dir::open(&self.path, Links::Trusted).and_then(|dir| dir.stat(NAME)) {
+        match Dir::open(&self.path, Links::Trusted).and_then(|dir| read(&dir)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
+            Ok(state) if state.files.is_empty() => Ok(None),
             Ok(_) => self.lock().map(Some),
         }
     }
@@ -220,6 +221,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let of = StateDir::new(dir.path().join("a/b"));
         assert!(of.lock_present().expect("none").is_none());
+        let id = "hlr-3vjlcr43v7olrt4zjbxdrpcho4".parse().expect("an id");
+        assert_eq!(of.seen(&id).expect("none"), None);
+        of.record(&id, 7).expect("it is written");
+        assert_eq!(of.seen(&id).expect("a state"), Some(7));
+        assert!(of.lock_present().expect("a state").is_none(), "it lists no files");
+        std::fs::remove_file(of.path().join(NAME)).expect("it is ours");
         let mut locked = of.lock().expect("a state");
         locked.save().expect("nothing to write");
         assert!(!of.path().join(NAME).exists());

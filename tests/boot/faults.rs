@@ -43,6 +43,8 @@ impl Machine {
     fn boot(&self, secrets: &str, mut program: Command) -> Command {
         fs::write(self.path("a.env"), secrets).unwrap();
         program.env_clear().env("HUSHLOG_RUN_DIR", self.path("run")).env("HOME", self.path("home"));
+        // As root, the state would be that of this machine.
+        program.env("HUSHLOG_STATE_DIR", self.path("state"));
         program.env("TMPDIR", self.path("home")).current_dir(self.path("home")).stdin(Stdio::null());
         program.stdout(Stdio::null()).stderr(Stdio::null());
         program.args(["boot", "--quiet", "--dotenv"]).arg(self.path("a.env"));
