@@ -270,6 +270,19 @@ pub(super) fn check(name: &str, label: &str, is_checked: bool, hint: &str) -> Ma
     }
 }
 
+/// A table. On a narrow screen its rows become blocks, so the roles are written out.
+pub(super) fn table(caption: &str, titles: &[&str], rows: &Markup) -> Markup {
+    html! {
+        table.narrow role="table" {
+            caption.hidden { (caption) }
+            thead role="rowgroup" { tr role="row" {
+                @for title in titles { th role="columnheader" scope="col" { (title) } }
+            } }
+            tbody role="rowgroup" { (rows) }
+        }
+    }
+}
+
 /// A time of the registry.
 pub(super) fn time(at: &str) -> Markup {
     let shown = at.replacen('T', " ", 1);

@@ -25,6 +25,7 @@ impl Machine {
     fn command(&self, text: &str) -> Command {
         let mut command = script(text);
         command.current_dir(self.dir.path()).env("HUSHLOG_RUN_DIR", self.path("run")).env("HOME", self.dir.path());
+        command.env("HUSHLOG_STATE_DIR", self.path("state"));
         command
     }
 

@@ -56,29 +56,23 @@ fn change(visit: &Visit) -> Result<Name, Notes> {
 
 fn environment(visit: &Visit, name: &Name, variables: &BTreeMap<Name, Vec<Change>>) -> Markup {
     let now = |changes: &[Change]| changes.last().and_then(|change| change.value.clone());
-    html! {
-        section aria-labelledby={ "environment-" (name) } {
-            h2 id={ "environment-" (name) } { (name) }
-            table.narrow role="table" {
-                caption.hidden { "Defaults of " (name) }
-                thead role="rowgroup" { tr role="row" {
-                    @for title in ["Variable", "Value", "History", "Change"] {
-                        th role="columnheader" scope="col" { (title) }
-                    }
-                } }
-                tbody role="rowgroup" {
-                    @for (variable, changes) in variables {
-                        tr role="row" {
-                            th role="rowheader" scope="row" { code { (variable) } }
-                            td role="cell" data-title="Value" {
-                                @match now(changes) { Some(value) => { code { (value) } } None => { "not set" } }
-                            }
-                            td role="cell" data-title="History" { (history(changes)) }
-                            td role="cell" { @if now(changes).is_some() { (unset_form(visit, name, variable)) } }
-                        }
-                    }
+    let rows = html! {
+        @for (variable, changes) in variables {
+            tr role="row" {
+                th role="rowheader" scope="row" { code { (variable) } }
+                td role="cell" data-title="Value" {
+                    @match now(changes) { Some(value) => { code { (value) } } None => { "not set" } }
                 }
+                td role="cell" data-title="History" { (history(changes)) }
+                td role="cell" { @if now(changes).is_some() { (unset_form(visit, name, variable)) } }
             }
+        }
+    };
+    let id = format!("environment-{name}");
+    html! {
+        section aria-labelledby=(id) {
+            h2 id=(id) { (name) }
+            (layout::table(&format!("Defaults of {name}"), &["Variable", "Value", "History", "Change"], &rows))
         }
     }
 }

@@ -21,28 +21,23 @@ struct Change<'a> {
 pub(super) fn page(visit: &Visit) -> Answer {
     let mut changes = changes(visit);
     changes.sort_by(|a, b| b.at.cmp(a.at).then_with(|| a.entry.cmp(&b.entry)));
+    let rows = html! {
+        @for change in changes.iter().take(CHANGES_MAX) {
+            tr role="row" {
+                th role="rowheader" scope="row" { (change.entry) }
+                td role="cell" data-title="Change" { (change.change) }
+                td role="cell" data-title="Time" { (layout::time(change.at)) }
+                td role="cell" data-title="Member" { (change.by) }
+            }
+        }
+    };
     let content = html! {
         p { "The last change of each secret, and all changes of defaults, from the registry's file. Version control \
             has the earlier ones." }
-        @if changes.is_empty() { p { "Nothing was changed yet." } } @else {
-            table.narrow role="table" {
-                caption.hidden { "Changes" }
-                thead role="rowgroup" { tr role="row" {
-                    @for title in ["Entry", "Change", "Time", "Member"] {
-                        th role="columnheader" scope="col" { (title) }
-                    }
-                } }
-                tbody role="rowgroup" {
-                    @for change in changes.iter().take(CHANGES_MAX) {
-                        tr role="row" {
-                            th role="rowheader" scope="row" { (change.entry) }
-                            td role="cell" data-title="Change" { (change.change) }
-                            td role="cell" data-title="Time" { (layout::time(change.at)) }
-                            td role="cell" data-title="Member" { (change.by) }
-                        }
-                    }
-                }
-            }
+        @if changes.is_empty() {
+            p { "Nothing was changed yet." }
+        } @else {
+            (layout::table("Changes", &["Entry", "Change", "Time", "Member"], &rows))
             @if changes.len() > CHANGES_MAX { p { "Earlier ones are not shown." } }
         }
     };

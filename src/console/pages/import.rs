@@ -101,7 +101,7 @@ fn planned(visit: &Visit, file: &ImportFile, plan: &ImportPlan, id: &str) -> Ans
     let list = |names: &[String]| names.iter().map(|name| text::name(name.as_bytes())).collect::<Vec<_>>().join(", ");
     let content = html! {
         p { (new) " new, " (rotated) " rotated, " (refused) " refused. Nothing is saved yet." }
-        (table(plan))
+        (layout::table("Entries", &["Entry", "Effect", "Secret"], &html! { @for item in &plan.items { (row(item)) } }))
         @if rotated > 0 {
             p { "A rotated secret may have the same value as before: saved values cannot be read back to compare." }
         }
@@ -123,18 +123,6 @@ fn planned(visit: &Visit, file: &ImportFile, plan: &ImportPlan, id: &str) -> Ans
         }
     };
     layout::page(visit, "/import", "Entries to import", &notes, &content)
-}
-
-fn table(plan: &ImportPlan) -> Markup {
-    html! {
-        table.narrow role="table" {
-            caption.hidden { "Entries" }
-            thead role="rowgroup" { tr role="row" {
-                @for title in ["Entry", "Effect", "Secret"] { th role="columnheader" scope="col" { (title) } }
-            } }
-            tbody role="rowgroup" { @for item in &plan.items { (row(item)) } }
-        }
-    }
 }
 
 fn row(item: &Planned) -> Markup {

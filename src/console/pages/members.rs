@@ -14,29 +14,22 @@ pub(super) fn page(visit: &Visit) -> Answer {
         let secrets = registry.secrets();
         secrets.filter(|(_, scope, entry)| *scope == Scope::Private && entry.owner == *owner).count()
     };
-    let content = html! {
-        p { "Shared secrets are sealed to all members. " code { "hushlog member" } " adds and removes them, on a \
-            machine with an identity." }
-        table.narrow role="table" {
-            caption.hidden { "Members" }
-            thead role="rowgroup" { tr role="row" {
-                @for title in ["Member", "Private secrets", "Recipient", "Signs with"] {
-                    th role="columnheader" scope="col" { (title) }
-                }
-            } }
-            tbody role="rowgroup" {
-                @for (name, member) in registry.members() {
-                    tr role="row" {
-                        th role="rowheader" scope="row" { (name) @if *name == visit.member { " (you)" } }
-                        td role="cell" data-title="Private secrets" { (private(name)) }
-                        td role="cell" data-title="Recipient" { code { (member.recipient) } }
-                        td role="cell" data-title="Signs with" {
-                            @match &member.signer { Some(key) => { code { (key) } } None => { "no key" } }
-                        }
-                    }
+    let rows = html! {
+        @for (name, member) in registry.members() {
+            tr role="row" {
+                th role="rowheader" scope="row" { (name) @if *name == visit.member { " (you)" } }
+                td role="cell" data-title="Private secrets" { (private(name)) }
+                td role="cell" data-title="Recipient" { code { (member.recipient) } }
+                td role="cell" data-title="Signs with" {
+                    @match &member.signer { Some(key) => { code { (key) } } None => { "no key" } }
                 }
             }
         }
+    };
+    let content = html! {
+        p { "Shared secrets are sealed to all members. " code { "hushlog member" } " adds and removes them, on a \
+            machine with an identity." }
+        (layout::table("Members", &["Member", "Private secrets", "Recipient", "Signs with"], &rows))
     };
     layout::page(visit, "/members", "Members", &Notes::default(), &content)
 }

@@ -9,13 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use super::program::{HUSHLOG, Killed, ends_within, kill};
+pub(crate) use super::program::{PATIENCE, until};
 use super::registry::Desk;
-
-/// The limit of every wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A console of a desk, ended with the test.
 pub(crate) struct Console {
@@ -235,16 +232,6 @@ fn gather(child: &mut Child) -> Arc<Mutex<String>> {
         lines.map_while(Result::ok).for_each(|line| keep.lock().unwrap().push_str(&(line + "\n")));
     });
     said
-}
-
-/// Waits for a condition.
-#[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// A console on a Unix socket.

@@ -138,6 +138,19 @@ pub(crate) fn read_aside(mut from: impl Read + Send + 'static) -> mpsc::Receiver
     receiver
 }
 
+/// The limit of every wait for another process.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for a condition.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Waits for its end; kills it, and fails, if that takes longer.
 #[track_caller]
 pub(crate) fn ends_within(child: &mut Child, limit: Duration) -> ExitStatus {

@@ -14,23 +14,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::program::{self, HUSHLOG, Ran};
+pub(crate) use super::program::{PATIENCE, until};
 
-/// The limit of every wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The secret of each sidecar here, in the file `secrets/API_TOKEN`.
 pub(crate) const VALUE: &str = "sk-live-4f9QzXabc";
 /// Its mask.
 pub(crate) const MASK: &str = "[REDACTED:API_TOKEN]";
-
-/// Waits for a condition.
-#[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// Appends to a file, which need not exist.
 pub(crate) fn append(path: &Path, text: impl AsRef<[u8]>) {
