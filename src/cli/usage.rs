@@ -12,7 +12,8 @@ use hushlog::registry::nearest;
 use super::message::{Failure, typed};
 
 /// Options that need another one. clap's error only has the other one.
-const NEEDS: [(&str, &str); 9] = [
+const NEEDS: [(&str, &str); 10] = [
+    ("--files-in", "--install"),
     ("--init", "--install"),
     ("--mark", "--protocol"),
     ("--service", "--install"),

@@ -20,11 +20,11 @@ use crate::source::registry::check;
 /// The states of the file that are kept, to tell what changed since a form was made.
 const STATES_MAX: usize = 8;
 
-/// The answers that are kept.
-const KEPT_MAX: usize = 16;
+/// The answers that are kept: with many members, each has to find its own.
+const KEPT_MAX: usize = 256;
 
-/// The changes that wait for their confirmation.
-const PENDING_MAX: usize = 4;
+/// The changes that wait for their confirmation. Each holds a registry.
+const PENDING_MAX: usize = 16;
 
 /// All that pages share.
 pub(super) struct Site {

@@ -80,7 +80,11 @@ impl<'a> Lines<'a> {
             && found == indent
             && !text.starts_with("- ")
         {
-            let (key, value) = text.split_once(':')?;
+            // A name such as `yes` is in quotes.
+            let (key, value) = match text.strip_prefix('"') {
+                Some(quoted) => quoted.split_once("\":")?,
+                None => text.split_once(':')?,
+            };
             if !key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
                 return None;
             }
@@ -241,6 +245,8 @@ mod tests {
         assert_eq!(read["a"]["c"], "q \"x\" \\ \n");
         assert_eq!(read["a"]["d"], "one\ntwo\n");
         assert!(read["b"].is_empty());
+        let read: Nested = super::read("\"yes\":\n  \"no\": a\n").expect("it is read");
+        assert_eq!(read["yes"]["no"], "a");
         let list: BTreeMap<String, Vec<BTreeMap<String, u32>>> =
             super::read("a:\n- x: 1\n  y: 2\n- x: 3\nb: []\n").expect("it is read");
         assert_eq!((list["a"][0]["y"], list["a"][1]["x"], list["b"].len()), (2, 3, 0));
@@ -264,6 +270,7 @@ mod tests {
             "a:\n  b: c\n # d\n",
             "a:\n  b: c\n d: e\n",
             "a b:\n  c: d\n",
+            "\"a\" :\n  c: d\n",
             "- a\n",
         ] {
             assert!(read::<Nested>(text).is_none(), "{text:?}");

@@ -408,7 +408,8 @@ mod tests {
         let text = written();
         let (body, _) = parts(&text);
         let mut taken = 0;
-        for at in 0..body.len() {
+        // Not each byte: it takes seconds.
+        for at in (0..body.len()).step_by(5) {
             for new in [&b"x"[..], b" ", b"\n", b"\"", b"'", b":", b"#", b""] {
                 let bytes = [&body.as_bytes()[..at], new, &body.as_bytes()[at + 1..]].concat();
                 let changed = String::from_utf8(bytes).expect("it is ASCII");

@@ -60,7 +60,7 @@ fn a_mask_in_place_keeps_json_and_the_length() {
 }
 
 #[test]
-fn a_set_with_a_needle_that_a_quote_could_complete_has_no_quotes() {
+fn a_needle_that_a_quote_could_complete_forbids_quotes() {
     let text = r#"{"pin":884422"id": 4}"#;
     assert_eq!(redacted(&["884422", "\"id\": 4"], text), r#"{"pin":<K>}"#);
     assert_eq!(redacted(&["884422", "\"id\": 5"], text), r#"{"pin":<K>"id": 4}"#);
