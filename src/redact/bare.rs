@@ -93,18 +93,24 @@ impl TrimSuffix for [u8] {
     }
 }
 
-/// The end of the output so far, for the next mask.
+/// The end of the output so far, for the next mask: at most [`CONTEXT_LEN`] bytes.
 #[derive(Default)]
 pub(super) struct OutputEnd(Vec<u8>);
 
 impl OutputEnd {
-    /// Takes in the next bytes of the output.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(CONTEXT_LEN)..];
-        if self.0.len() > 4 * CONTEXT_LEN {
-            self.0.drain(..self.0.len() - CONTEXT_LEN);
+    /// The end after these further pieces of output, which are given last first.
+    pub(super) fn behind<'a>(&'a self, pieces: impl Iterator<Item = &'a [u8]>) -> OutputEnd {
+        let (mut taken, mut room) = (Vec::new(), CONTEXT_LEN);
+        for piece in pieces.chain([&self.0[..]]) {
+            let end = &piece[piece.len().saturating_sub(room)..];
+            taken.push(end);
+            room -= end.len();
+            if room == 0 {
+                break;
+            }
         }
-        self.0.extend_from_slice(bytes);
+        taken.reverse();
+        OutputEnd(taken.concat())
     }
 
     /// Takes back the last bytes.
@@ -112,7 +118,6 @@ impl OutputEnd {
         self.0.truncate(self.0.len().saturating_sub(len));
     }
 
-    /// At least the last [`CONTEXT_LEN`] bytes, or all.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }

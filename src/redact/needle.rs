@@ -155,8 +155,12 @@ impl NeedleSet {
 
     /// The quote for both sides of a mask named after this needle, behind this output.
     pub(crate) fn quote(&self, needle: usize, before: &[u8]) -> Option<&'static [u8]> {
-        let may_be_bare = self.quotes && bare::may_be_bare(self.needle(needle));
-        may_be_bare.then(|| bare::quote_behind(before)).flatten()
+        self.may_be_bare(needle).then(|| bare::quote_behind(before)).flatten()
+    }
+
+    /// Whether a mask named after this needle may have quotes.
+    pub(super) fn may_be_bare(&self, needle: usize) -> bool {
+        self.quotes && bare::may_be_bare(self.needle(needle))
     }
 
     pub(super) fn masks(&self) -> &[Box<[u8]>] {

@@ -155,8 +155,9 @@ impl MaskTarget<'_> {
         overlay: &Overlay,
         region: &Region,
     ) -> Result<(), MaskError> {
+        let before = self.before(set, region)?;
         self.look_for(set, region)?;
-        self.overwrite_behind(set, overlay, region)
+        self.overwrite_behind(&before, set, overlay, region)
     }
 
     /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites
@@ -167,24 +168,40 @@ impl MaskTarget<'_> {
         overlay: &Overlay,
         region: &Region,
     ) -> Result<(), MaskError> {
+        let before = self.before(set, region)?;
         self.look_for(set, region)?;
         let filler = overlay.part_filler().ok_or(Errno::NOTSUP)?;
         self.fill_escapes(&region.range(), filler)?;
-        self.overwrite_behind(set, overlay, region)
+        self.overwrite_behind(&before, set, overlay, region)
     }
 
     /// Like [`overwrite`](MaskTarget::overwrite), but the mask of a [bare value of JSON](bare) has
     /// quotes. The mask of a very long one has none, since it would not be recognized after an
     /// interruption.
-    fn overwrite_behind(&mut self, set: &NeedleSet, overlay: &Overlay, region: &Region) -> Result<(), MaskError> {
+    fn overwrite_behind(
+        &mut self,
+        before: &[u8],
+        set: &NeedleSet,
+        overlay: &Overlay,
+        region: &Region,
+    ) -> Result<(), MaskError> {
         let range = region.range();
-        if range.end - range.start > torn::LEN_MIN as u64 || !set.quotes() {
+        if range.end - range.start > torn::LEN_MIN as u64 {
             return self.overwrite(set, overlay, region);
         }
-        let mut before = Vec::new();
-        let from = range.start.saturating_sub(bare::CONTEXT_LEN as u64);
-        self.read_again(from..range.start, &mut |piece| before.extend_from_slice(piece))?;
-        self.fill(range, &mut |_, out| overlay.write_behind(&before, set, region, out))
+        self.fill(range, &mut |_, out| overlay.write_behind(before, set, region, out))
+    }
+
+    /// The bytes before a region that decide whether its mask has quotes. They are read before the
+    /// last look at the region, which must be close to the write.
+    fn before(&mut self, set: &NeedleSet, region: &Region) -> Result<Zeroizing<Vec<u8>>, MaskError> {
+        let mut before = Zeroizing::new(Vec::with_capacity(bare::CONTEXT_LEN));
+        if set.quotes() {
+            let end = region.range().start;
+            let from = end.saturating_sub(bare::CONTEXT_LEN as u64);
+            self.read_again(from..end, &mut |piece| before.extend_from_slice(piece))?;
+        }
+        Ok(before)
     }
 
     /// Writes this byte over the rest of each escape that a range cuts.
