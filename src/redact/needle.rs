@@ -143,7 +143,7 @@ impl NeedleSet {
     }
 
     /// Whether the mask of a [bare value of JSON](bare) has quotes.
-    pub(crate) fn quotes(&self) -> bool {
+    pub(super) fn quotes(&self) -> bool {
         self.quotes
     }
 
@@ -159,7 +159,7 @@ impl NeedleSet {
     }
 
     /// Whether a mask named after this needle may have quotes.
-    pub(super) fn may_be_bare(&self, needle: usize) -> bool {
+    pub(crate) fn may_be_bare(&self, needle: usize) -> bool {
         self.quotes && bare::may_be_bare(self.needle(needle))
     }
 

@@ -196,7 +196,7 @@ impl MaskTarget<'_> {
     /// last look at the region, which must be close to the write.
     fn before(&mut self, set: &NeedleSet, region: &Region) -> Result<Zeroizing<Vec<u8>>, MaskError> {
         let mut before = Zeroizing::new(Vec::with_capacity(bare::CONTEXT_LEN));
-        if set.quotes() {
+        if set.may_be_bare(region.needle()) {
             let end = region.range().start;
             let from = end.saturating_sub(bare::CONTEXT_LEN as u64);
             self.read_again(from..end, &mut |piece| before.extend_from_slice(piece))?;
