@@ -102,7 +102,7 @@ impl FromStr for Variable {
         Err(Error::Variable(match text.chars().next() {
             None => NameError::Empty,
             _ if text.len() > NAME_LEN_MAX => NameError::TooLong,
-            _ if !text.chars().all(is_allowed) => NameError::Character,
+            _ if !text.chars().all(is_allowed) => NameError::InVariable,
             Some(first) if first.is_ascii_digit() => NameError::Digit,
             _ => return Ok(Variable(text.to_owned())),
         }))

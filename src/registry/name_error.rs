@@ -19,6 +19,9 @@ pub enum NameError {
     /// The name has a character that has no counterpart in a variable.
     #[error("the name contains a character other than a to z, digits, '-', '_', '.' and '/'")]
     Character,
+    /// A variable has a character that shells do not take in one.
+    #[error("it contains a character other than letters, digits and '_'")]
+    InVariable,
     /// The variable would begin with a digit.
     #[error("the name begins with a digit, but a variable cannot")]
     Digit,

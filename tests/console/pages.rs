@@ -15,7 +15,7 @@ fn a_secret_is_added_changed_and_deleted() {
     let answer = console.submit("/secrets/new", fields).is(303);
     let list = console.get(answer.header("location").unwrap()).is(200);
     let list =
-        list.says("Openai-api-key is saved: available at the next VM boot.").says("1 secrets: 1 shared, 0 private");
+        list.says("Openai-api-key is saved: available at the next VM boot.").says("1 secret: 1 shared, 0 private");
     assert!(list.says("$OPENAI_API_KEY").body.contains("/secrets/edit?scope=shared&amp;name=openai-api-key"));
     let (_, secrets, _) = desk.content().unwrap();
     assert_eq!((secrets.len(), &*secrets[0].2, secrets[0].3), (1, VALUE, true));

@@ -91,7 +91,7 @@ pub(super) fn page(visit: &Visit) -> Answer {
         p { a.button href="/secrets/new" { "Add a secret" } " " a href="/import" { "Import a file" } }
         (search(visit, scope))
         p #count role="status" {
-            (all.len()) " secrets: " (shared) " shared, " (all.len() - shared) " private"
+            (all.len()) (if all.len() == 1 { " secret: " } else { " secrets: " }) (shared) " shared, " (all.len() - shared) " private"
             @if found.len() < all.len() { "; " (found.len()) " shown" }
         }
         @if found.is_empty() {
