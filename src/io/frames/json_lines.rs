@@ -28,8 +28,9 @@ use crate::redact::wiped::append;
 
 /// See the module.
 pub(crate) struct JsonLines {
-    /// The input from `start` on.
+    /// The input that waits, from `start` on, behind `gone` bytes that do not.
     raw: Zeroizing<Vec<u8>>,
+    gone: usize,
     start: u64,
     /// The output that waits, and where it comes from.
     out: RedactedBuf,
@@ -63,6 +64,7 @@ impl JsonLines {
     pub(super) fn new() -> JsonLines {
         JsonLines {
             raw: Zeroizing::default(),
+            gone: 0,
             start: 0,
             out: RedactedBuf::new(KEPT_LEN_MAX),
             runs: LineRelease::new(FRAME_LEN_MAX),
@@ -79,7 +81,7 @@ impl JsonLines {
         input: &[u8],
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.start = if self.raw.is_empty() { redactor.end() } else { self.start };
+        self.start = if self.raw().is_empty() { redactor.end() } else { self.start };
         append(&mut self.raw, input);
         self.take(redactor.push(input));
         self.write_lines(redactor, sink)
@@ -108,14 +110,14 @@ impl JsonLines {
     /// See [`Frames::held`](super::Frames::held).
     #[cfg(feature = "sidecar")]
     pub(super) fn held(&self) -> usize {
-        self.raw.len()
+        self.raw().len()
     }
 
     /// See [`Frames::give_up`](super::Frames::give_up).
     #[cfg(feature = "sidecar")]
     pub(super) fn give_up<E>(&mut self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         self.is_lost = true;
-        self.raw = Zeroizing::default();
+        (self.raw, self.gone) = (Zeroizing::default(), 0);
         let written = if self.out.is_empty() { Ok(()) } else { sink(self.out.content()) };
         self.out = RedactedBuf::default();
         written
@@ -152,7 +154,7 @@ impl JsonLines {
             self.newlines -= 1;
             self.is_overlong = false;
         }
-        self.is_overlong |= self.raw.len() > FRAME_LEN_MAX;
+        self.is_overlong |= self.raw().len() > FRAME_LEN_MAX;
         if self.is_overlong {
             self.write_as_it_is(self.out.len(), sink)?;
             self.drop_raw(redactor.end() - redactor.held() as u64);
@@ -181,13 +183,13 @@ impl JsonLines {
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let parts = self.parts(len);
-        let end = parts.last().filter(|last| !last.is_mask).map_or(self.raw.len(), |last| last.range.end);
+        let end = parts.last().filter(|last| !last.is_mask).map_or(self.raw().len(), |last| last.range.end);
         let (set, is_masked) = (redactor.set(), parts.iter().any(|part| part.is_mask));
         let may_change = is_masked && end <= FRAME_LEN_MAX && !self.is_overlong && set.quotes_are_safe();
-        match may_change.then(|| parse(&self.raw[..end])).flatten() {
+        match may_change.then(|| parse(&self.raw()[..end])).flatten() {
             None => self.write_as_it_is(len, sink)?,
             Some(nodes) => {
-                let masked = masked(&self.raw[..end], &nodes, &parts);
+                let masked = masked(&self.raw()[..end], &nodes, &parts);
                 let line = Line { out: self.out.content(), parts, is_char: matches!(set.mask(), Mask::Char(_)) };
                 line.write(&masked, end, sink)?;
                 self.runs.take(len);
@@ -210,7 +212,7 @@ impl JsonLines {
                 break;
             }
             let taken = run.len.min(len - at);
-            let end = if run.is_mask { self.raw.len() } else { start + taken };
+            let end = if run.is_mask { self.raw().len() } else { start + taken };
             parts.push(Part { range: start..end, out: at..at + taken, is_mask: run.is_mask });
             at += taken;
         }
@@ -224,14 +226,22 @@ impl JsonLines {
         written
     }
 
-    /// Drops the input before this position.
+    fn raw(&self) -> &[u8] {
+        &self.raw[self.gone..]
+    }
+
+    /// Drops the input before this position. Moves bytes only if as many have gone: a piece may
+    /// have thousands of lines.
     fn drop_raw(&mut self, position: u64) {
-        let rest = self.raw.len() - (position - self.start) as usize;
-        let from = self.raw.len() - rest;
-        self.raw.copy_within(from.., 0);
-        self.raw[rest..].fill(0);
-        self.raw.truncate(rest);
+        self.gone += (position - self.start) as usize;
         self.start = position;
+        if 2 * self.gone > self.raw.len() {
+            let rest = self.raw.len() - self.gone;
+            self.raw.copy_within(self.gone.., 0);
+            self.raw[rest..].fill(0);
+            self.raw.truncate(rest);
+            self.gone = 0;
+        }
     }
 }
 
@@ -249,7 +259,11 @@ fn masked(line: &[u8], nodes: &[Node], parts: &[Part]) -> Vec<Masked> {
         let string = around.last().filter(|node| matches!(node.kind, Kind::Key | Kind::String)).filter(is_inner);
         let value = around.iter().rev().find(|node| node.kind != Kind::Key && covered.end <= node.range.end);
         let mut found = match (string, value) {
-            (Some(string), _) => Masked { range: with_escapes(line, &string.range, covered), part, is_value: false },
+            (Some(string), _) => {
+                // The last range ends between escapes, too.
+                let from = all.last().map_or(0, |last| last.range.end).max(string.range.start);
+                Masked { range: with_escapes(line, from..string.range.end, covered), part, is_value: false }
+            }
             (None, value) => {
                 let range = value.map_or(&nodes[0].range, |value| &value.range);
                 Masked { range: range.start.min(covered.start)..range.end.max(covered.end), part, is_value: true }
@@ -264,12 +278,12 @@ fn masked(line: &[u8], nodes: &[Node], parts: &[Part]) -> Vec<Masked> {
     all
 }
 
-/// A range within a string, with all of the escapes that it cuts.
-fn with_escapes(line: &[u8], string: &Range<usize>, range: &Range<usize>) -> Range<usize> {
+/// A range within this end of a string, with all of the escapes that it cuts.
+fn with_escapes(line: &[u8], string: Range<usize>, range: &Range<usize>) -> Range<usize> {
     let (mut start, mut end) = (range.start, range.end);
-    for escape in escapes(line, string.clone()).take_while(|escape| escape.start < range.end) {
+    for escape in escapes(line, string).take_while(|escape| escape.start < range.end) {
         start = if escape.end > range.start { start.min(escape.start) } else { start };
-        end = end.max(escape.end.min(string.end)).max(end);
+        end = end.max(escape.end);
     }
     start..end
 }
@@ -322,7 +336,7 @@ impl Line<'_> {
     fn write_mask<E>(&self, masked: &Masked, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mask = self.out.part(self.parts[masked.part].out.clone());
         let quote = fixed(b'"');
-        let quotes = if masked.is_value { 1 } else { 0 };
+        let quotes = usize::from(masked.is_value);
         (0..quotes).try_for_each(|_| sink(quote))?;
         if self.is_char {
             let mut len = (masked.range.end - masked.range.start).saturating_sub(2 * quotes);

@@ -14,7 +14,10 @@ impl Redactor {
     pub(super) fn quote(&mut self, copy: HeldCopy, input: &[u8]) {
         let (mut segments, old) = (std::mem::take(&mut self.segments), self.output_end.take().unwrap_or_default());
         let texts = self.texts(copy, input);
-        let may_be_bare = |segment: &Segment| matches!(segment, Segment::Mask { needle, old_set: None, .. } if self.set.may_be_bare(*needle as usize));
+        let may_be_bare = |segment: &Segment| match segment {
+            Segment::Mask { needle, old_set: None, .. } => self.set.may_be_bare(*needle as usize),
+            _ => false,
+        };
         if let Some(first) = segments.iter().position(may_be_bare) {
             let rest = segments.split_off(first);
             for segment in rest {

@@ -113,8 +113,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, cases: 1500, ..Default::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1500, ..Default::default() })]
+    #![proptest_config(config())]
 
     /// Each line stays JSON, has no secret, and stays as it is if it had none.
     #[test]
@@ -137,4 +141,14 @@ proptest! {
             prop_assert!(!is_char || before.len() == after.len(), "{} of {}", after, before);
         }
     }
+}
+
+/// The time for many lines in one piece, and for many masks in one string, is linear.
+#[test]
+fn long_input_is_read_once() {
+    let set = set(&["8844"], template());
+    let lines = "{\"pin\":8844}\n".repeat(200_000);
+    assert_eq!(output(&set, &lines, 1 << 20), lines.replace("8844", "\"<K>\""));
+    let string = format!("[\"{}\"]\n", "\\n 8844".repeat(100_000));
+    assert_eq!(output(&set, &string, 1 << 20), string.replace("8844", "<K>"));
 }
