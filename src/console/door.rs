@@ -201,7 +201,8 @@ mod tests {
     #[test]
     fn a_change_comes_from_the_own_page() {
         let (door, _) = door();
-        let own = [("host", "127.0.0.1:9"), ("origin", "http://127.0.0.1:9"), ("sec-fetch-site", "same-origin")];
+        let origin = ("origin", "http://127.0.0.1:9");
+        let own = [("host", "127.0.0.1:9"), origin, ("sec-fetch-site", "same-origin")];
         assert!(door.is_own_change(&headers(&own)));
         for (name, value) in [
             ("origin", "http://127.0.0.1:8"),

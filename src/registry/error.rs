@@ -73,7 +73,7 @@ pub enum Error {
     #[error("the id of the registry is not a trusted one")]
     OtherRegistry,
     /// The registry is older than one that this machine has seen.
-    #[error("the registry is older than the one that this machine has seen: revision {revision}, not {seen} or later")]
+    #[error("the registry is older than one seen here: revision {revision}, not {seen} or later")]
     Rollback {
         /// Its revision; 0 if it has none.
         revision: u64,
@@ -252,7 +252,7 @@ pub enum Error {
     #[error("it has no value that is text")]
     ImportNoValue,
     /// Two items to import are exported as the same variable.
-    #[error("it would be the same secret as {}, which is in the file before it", named(other, "another one"))]
+    #[error("it would be the same secret as {} before it in the file", named(other, "another one"))]
     ImportTwice {
         /// The key of the item.
         key: String,

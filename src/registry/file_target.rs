@@ -148,8 +148,8 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(PART_LEN_MAX + 1));
         let deep = "/ab".repeat(PATH_LEN_MAX / 3 + 1);
-        for path in ["", "/", "~", "~/", "key", "./key", "~root/key", "/a//b", "/a/", "/a/./b", "/a/../b", &long, &deep]
-        {
+        let not_normal = ["/a//b", "/a/", "/a/./b", "/a/../b", &long, &deep];
+        for path in ["", "/", "~", "~/", "key", "./key", "~root/key"].into_iter().chain(not_normal) {
             assert!(path.parse::<TargetPath>().is_err(), "{path}");
         }
         for path in ["/a/\0b", "/a/\n", "/a\u{85}", "$HOME/key"] {

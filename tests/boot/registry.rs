@@ -203,8 +203,7 @@ fn an_older_registry_is_refused_until_it_is_allowed() {
     machine.boot(&[]).ends(0);
 
     fs::write(&path, &old).unwrap();
-    let refused =
-        format!("older than the one that this machine has seen: revision {first}, not {} or later", first + 1);
+    let refused = format!("older than one seen here: revision {first}, not {} or later", first + 1);
     machine.boot(&[]).ends(2).says(&refused).says("`hushlog boot --allow-rollback` accepts it");
     assert!(machine.environment().contains("second-value-22"), "the session stays");
     // So do commands that change it, or mask with it.

@@ -94,7 +94,8 @@ impl Client {
             ];
             let body = multipart(fields);
             let rest = format!(
-                "Origin: http://{}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: multipart/form-data; boundary=limit\r\n\
+                "Origin: http://{}\r\nSec-Fetch-Site: same-origin\r\n\
+                 Content-Type: multipart/form-data; boundary=limit\r\n\
                  Content-Length: {}\r\n\r\n",
                 self.authority,
                 body.len()

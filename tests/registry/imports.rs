@@ -67,15 +67,15 @@ fn one_refused_entry_stops_all() {
     let desk = Desk::new();
     desk.add("present", b"some value").ends(0);
     let before = desk.text();
-    let text =
-        "GOOD=good-value-1\nPATH=/usr/bin\nEMPTY=\nSHORT=abc\nGOOD=good-value-2\nHTTPS_PROXY=http://proxy\nBARE\n";
+    let text = "GOOD=good-value-1\nPATH=/usr/bin\nEMPTY=\nSHORT=abc\nGOOD=good-value-2\n\
+         HTTPS_PROXY=http://proxy\nBARE\n";
     let ran = import(&desk, text, &["--yes"]).ends(2).says("6 of the entries cannot be saved, so none was");
     let shown = ran.out();
     for (name, why) in [
         ("PATH", "the variable is reserved"),
         ("EMPTY", "the value is empty"),
         ("SHORT", "shorter than 4 bytes"),
-        ("GOOD", "it would be the same secret as GOOD, which is in the file before it"),
+        ("GOOD", "it would be the same secret as GOOD before it in the file"),
         ("HTTPS_PROXY", "programs read the variable as configuration"),
         ("BARE", "it has no value that is text"),
     ] {

@@ -44,7 +44,7 @@ pub(crate) struct Limits {
 }
 
 /// A listening socket.
-#[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only the console listens at a path"))]
+#[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only the console has a path"))]
 pub(crate) enum Listener {
     /// At a port.
     Tcp(TcpListener),
