@@ -20,6 +20,7 @@ mod level;
 mod quick;
 pub(crate) mod reader;
 pub(crate) mod rule;
+mod run;
 pub(crate) mod spelling;
 pub(crate) mod token;
 pub(crate) mod trigger;
@@ -28,8 +29,8 @@ mod x86;
 
 use zeroize::Zeroizing;
 
-pub(crate) use layer::{Run, run_of};
 use reader::{Piece, Reader};
+pub(crate) use run::{Run, run_of};
 use token::Before;
 use trigger::Joints;
 

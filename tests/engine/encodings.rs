@@ -239,7 +239,7 @@ fn vectors() {
         if left(&set, written.as_bytes()) != expected.as_bytes() {
             wrong.push(format!("vector {index} ({form}): other bytes are left than expected"));
         }
-        let found = forms(&set, written.as_bytes());
+        let found = forms(&set, written.as_bytes(), 0);
         if found != [*form] {
             wrong.push(format!("vector {index} ({form}): reported as {found:?}"));
         }
@@ -434,10 +434,11 @@ fn m22_base64_of_a_longer_text_in_lines() {
     }
 }
 
-/// The forms by which the regions of a text are counted.
-fn forms(set: &Arc<NeedleSet>, text: &[u8]) -> Vec<&'static str> {
+/// The forms by which the regions of a text are counted that comes in two pieces.
+fn forms(set: &Arc<NeedleSet>, text: &[u8], cut: usize) -> Vec<&'static str> {
     let mut redactor = Redactor::new(Arc::clone(set));
-    redactor.push(text).for_each(drop);
+    redactor.push(&text[..cut]).for_each(drop);
+    redactor.push(&text[cut..]).for_each(drop);
     redactor.finish().for_each(drop);
     redactor.counts().into_keys().map(|(_, form)| form.name()).collect()
 }
@@ -459,8 +460,12 @@ fn reports_name_the_spelling() {
         (wrapped.clone(), "wrapped"),
         (wrapped.replace('\n', "\r\n\t\x1b[m"), "colour"),
         (wrapped.replace('\n', "\\n"), "escaped"),
+        (wrapped.replace('\n', "\n  "), "wrapped"),
+        (wrapped.replace('\n', "\n00aF: "), "wrapped"),
     ] {
-        assert_eq!(forms(&set, text.as_bytes()), [form], "{}", text.escape_debug());
+        for cut in 0..=text.len() {
+            assert_eq!(forms(&set, text.as_bytes(), cut), [form], "{} at {cut}", text.escape_debug());
+        }
     }
 }
 
@@ -483,6 +488,24 @@ fn m23_colour_codes_inside_a_value() {
             code.repeat(2).as_bytes(),
             "{code:?} around"
         );
+    }
+}
+
+/// The lines of `curl --trace-ascii`, which break at 64 bytes, and look-alikes that are no offset.
+#[test]
+fn offsets_in_dumps() {
+    let secret = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
+    let set = needles(secret.as_bytes());
+    for at in 1..secret.len() {
+        let line = format!("004d: Authorization: Bearer {}{}", "x".repeat(40), &secret[..at]);
+        for offset in ["008d", "0000", "00abCD", "12345678"] {
+            let text = format!("{line}\r\n{offset}: {}\n", &secret[at..]);
+            assert_eq!(left(&set, text.as_bytes()), format!("{}\n", &line[..line.len() - at]).as_bytes(), "{text}");
+        }
+        for other in ["8d: ", "008d ", "008d:", "0008d00dd: ", "008g: ", "008d: 008d - "] {
+            let text = format!("{line}\n{other}{}", &secret[at..]);
+            assert_ne!(left(&set, text.as_bytes()), &line.as_bytes()[..line.len() - at], "{text}");
+        }
     }
 }
 

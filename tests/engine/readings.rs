@@ -6,10 +6,10 @@ use crate::harness::engine;
 use crate::harness::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED};
 use crate::harness::rng::Rng;
 use crate::harness::{check, cuts};
-use hushlog::{NeedleSet, Redactor, Secret};
+use hushlog::{Form, NeedleSet, Redactor, Secret};
 
 /// A set of these needles, searched in both readings.
-fn set(needles: &[Vec<u8>]) -> Arc<NeedleSet> {
+pub(crate) fn set(needles: &[Vec<u8>]) -> Arc<NeedleSet> {
     let secret = |(number, needle): (usize, &Vec<u8>)| Secret::new(number.to_string(), needle.clone());
     let builder = NeedleSet::builder().exactly().readings(true).mask(engine::named());
     let builder = needles.iter().enumerate().map(secret).fold(builder, hushlog::NeedleSetBuilder::secret);
@@ -47,7 +47,7 @@ fn word(rng: &mut Rng, len: usize) -> Vec<u8> {
 fn text(rng: &mut Rng, needles: &[Vec<u8>], len_max: usize) -> Vec<u8> {
     let mut text = Vec::new();
     while text.len() < len_max {
-        match rng.below(10) {
+        match rng.below(11) {
             0..=4 => {
                 let needle = &needles[rng.below(needles.len())];
                 let from = if rng.below(3) == 0 { rng.below(needle.len()) } else { 0 };
@@ -64,13 +64,14 @@ fn text(rng: &mut Rng, needles: &[Vec<u8>], len_max: usize) -> Vec<u8> {
             8 => text.extend(
                 [&b"\n"[..], b"\r\n", b"\n  ", b"\x1b]0;x\x07", b"\x1b", b"%4", b"&am", b"\\u00"][rng.below(8)],
             ),
+            9 => text.extend([&b"\n"[..], b"\n00aB: ", b"\r\n 0001f: ", b"\n00000000a: ", b"\nab: "][rng.below(5)]),
             _ => text.push(rng.below(256) as u8),
         }
     }
     text
 }
 
-fn check_text(rng: &mut Rng, needles: &[Vec<u8>], text: &[u8]) {
+pub(crate) fn check_text(rng: &mut Rng, needles: &[Vec<u8>], text: &[u8]) {
     let set = set(needles);
     let (mask_partial, partial_len_min) = [(true, PARTIAL_MASKED), (false, PARTIAL_KEPT)][rng.below(2)];
     let expected = Expected::naive(&set, text, partial_len_min);
@@ -129,6 +130,31 @@ fn run_sparse(seed: u64, rounds: usize, len_max: usize) {
         let (mut redactor, mut out) = (Redactor::new(set), Vec::new());
         check::run(&mut redactor, &expected, &text, &cuts, &mut out)
             .unwrap_or_else(|error| panic!("{}: {error:?}", text.escape_ascii()));
+    }
+}
+
+/// The counts by form after a text in these pieces.
+fn counts(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Vec<((String, Form), u64)> {
+    let (mut redactor, mut from) = (Redactor::new(Arc::clone(set)), 0);
+    for &cut in cuts.iter().chain([&text.len()]) {
+        redactor.push(&text[from..cut]).for_each(drop);
+        from = cut;
+    }
+    redactor.finish().for_each(drop);
+    redactor.counts().into_iter().collect()
+}
+
+#[test]
+fn no_cut_changes_the_form_that_is_counted() {
+    let mut rng = Rng(9);
+    for _ in 0..300 {
+        let needles: Vec<Vec<u8>> = (0..2).map(|_| word(&mut rng, 5)).collect();
+        let (text, set) = (text(&mut rng, &needles, 40), set(&needles));
+        let whole = counts(&set, &text, &[]);
+        for cut in 0..=text.len() {
+            assert_eq!(counts(&set, &text, &[cut]), whole, "{} at {cut}", text.escape_ascii());
+        }
+        assert_eq!(counts(&set, &text, &cuts::every_byte(text.len())), whole, "{}", text.escape_ascii());
     }
 }
 

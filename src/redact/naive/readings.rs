@@ -2,7 +2,7 @@
 //! itself, and the plain reading.
 
 use super::super::reading::rule::{self, DEPTH, GAP_MAX, ReadsAs, Rest};
-use super::super::reading::token::{TOKEN_RUN_MIN, doubles, is_token};
+use super::super::reading::token::{TOKEN_RUN_MIN, doubles, is_token, offset};
 use core::ops::Range;
 
 /// A byte of a reading, and its stretch of the text.
@@ -25,7 +25,8 @@ pub fn plain(text: &[u8], is_last: bool) -> (Vec<Read>, usize) {
         waits_from = waiting.map_or(waits_from, |waiting| waits_from.min(waiting));
         reading = read;
     }
-    (join(&reading), waits_from)
+    let (read, waiting) = join(&reading, is_last);
+    (read, waiting.map_or(waits_from, |waiting| waits_from.min(waiting)))
 }
 
 /// Undoes each escape once. Returns where the first one begins that waits for its end.
@@ -68,18 +69,25 @@ fn undo(input: &[Read], is_last: bool) -> (Vec<Read>, Option<usize>) {
     (out, None)
 }
 
-/// Reads doubled characters as one, and a line end with the blanks behind it as nothing if at least
-/// [`TOKEN_RUN_MIN`] token characters stand before it.
-fn join(input: &[Read]) -> Vec<Read> {
+/// Reads doubled characters as one, and a line end with the blanks and the dump's offset behind it
+/// as nothing if at least [`TOKEN_RUN_MIN`] token characters stand before it. Returns where an
+/// offset begins that waits for its end.
+fn join(input: &[Read], is_last: bool) -> (Vec<Read>, Option<usize>) {
     let mut out: Vec<Read> = Vec::new();
-    let (mut run, mut is_in_wrap, mut dropped_from) = (0, false, None);
-    for read in input {
+    let (mut run, mut is_in_wrap, mut dropped_from, mut offset_end) = (0, false, None, 0);
+    for (at, read) in input.iter().enumerate() {
+        if is_in_wrap && at >= offset_end {
+            let bytes: Vec<u8> = input[at..].iter().map_while(|read| read.byte).collect();
+            let is_last = is_last || at + bytes.len() < input.len();
+            let Ok(len) = offset(Rest { bytes: &bytes, is_last }) else { return (out, Some(read.stretch.start)) };
+            offset_end = at + len;
+        }
         let before = out.last().and_then(|last| last.byte);
         let is_double = matches!((before, read.byte), (Some(before), Some(byte)) if doubles(before, byte));
         let is_wrap = match read.byte {
             Some(b'\r' | b'\n') => is_in_wrap || run >= TOKEN_RUN_MIN,
             Some(b' ' | b'\t') => is_in_wrap,
-            _ => false,
+            _ => is_in_wrap && at < offset_end,
         };
         if is_double || is_wrap {
             if let Some(last) = out.last_mut().filter(|_| is_double) {
@@ -103,7 +111,7 @@ fn join(input: &[Read]) -> Vec<Read> {
         }
         (run, is_in_wrap, dropped_from) = (0, false, None);
     }
-    out
+    (out, None)
 }
 
 /// All occurrences of needles in either reading: the stretch of the text, and the needle.

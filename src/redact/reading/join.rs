@@ -1,18 +1,18 @@
 //! The last level of the plain reading: doubled characters read as one, and a line end within a
-//! long run of token characters as nothing.
+//! long run of token characters as nothing, with the offset of a dump's next line.
 
 use core::ops::Range;
 
 use super::layer::{Layer, Layers, Writer};
-use super::rule::GAP_MAX;
-use super::token::{Before, TOKEN_RUN_MIN, is_token};
+use super::rule::{GAP_MAX, Rest, Undecided};
+use super::token::{Before, TOKEN_RUN_MIN, is_token, offset};
 use super::trigger::{self, Joints};
 
-/// The level; it reads a stream in pieces, and nothing waits.
+/// The level; it reads a stream in pieces.
 #[derive(Clone, Default)]
 pub(super) struct Joining {
     before: Before,
-    /// The last byte was a dropped line end, or a dropped blank behind one.
+    /// The last byte was a dropped line end, or a dropped byte behind one.
     is_in_wrap: bool,
     /// Where the stretch of the first byte dropped since the last byte of the reading begins.
     dropped_from: Option<u64>,
@@ -23,6 +23,8 @@ pub(super) struct Joining {
 /// How the level has read a piece.
 #[derive(Default)]
 pub(super) struct Joined {
+    /// The number of bytes read. The rest may be the beginning of an offset.
+    pub(super) len: usize,
     /// Whether nothing was dropped, so that the layer has not been written.
     pub(super) is_same: bool,
     /// The new beginning of the stretch of the last byte of the reading before this piece.
@@ -44,32 +46,39 @@ impl Joining {
     }
 
     /// Reads the highest layer so far.
-    pub(super) fn read(&mut self, joints: &Joints, layers: Layers<'_>, below: usize, out: &mut Layer) -> Joined {
+    pub(super) fn read(
+        &mut self,
+        joints: &Joints,
+        layers: Layers<'_>,
+        below: usize,
+        is_last: bool,
+        out: &mut Layer,
+    ) -> Joined {
         let (bytes, breaks) = (layers.bytes(below), layers.breaks(below));
         let is_same = breaks.is_empty()
             && self.is_settled()
             && trigger::first_joint(joints, bytes, 0, self.before) == bytes.len();
         if is_same {
             self.keep(bytes);
-            return Joined { is_same, amended: None };
+            return Joined { len: bytes.len(), is_same, amended: None };
         }
         let mut work =
             Work { joints, layers, below, writer: Writer::new(out, below, bytes.len(), breaks), amended: None };
         let mut from = 0;
         for at in breaks.iter().map(|&at| at as usize) {
-            self.read_part(&mut work, from..at);
+            self.read_part(&mut work, from..at, true);
             work.writer.copy(bytes, at);
             *self = Joining::default();
             from = at;
         }
-        self.read_part(&mut work, from..bytes.len());
-        let (amended, written) = (work.amended, work.writer.finish(bytes));
+        let len = self.read_part(&mut work, from..bytes.len(), is_last);
+        let (amended, written) = (work.amended, work.writer.finish(&bytes[..len]));
         out.end(written);
-        Joined { is_same: false, amended }
+        Joined { len, is_same: false, amended }
     }
 
-    /// Reads the bytes between two breaks.
-    fn read_part(&mut self, work: &mut Work<'_>, range: Range<usize>) {
+    /// Reads the bytes between two breaks. Returns where the first one is that waits.
+    fn read_part(&mut self, work: &mut Work<'_>, range: Range<usize>, is_last: bool) -> usize {
         let bytes = work.layers.bytes(work.below);
         let mut at = range.start;
         while at < range.end {
@@ -91,20 +100,25 @@ impl Joining {
                 at = self.drop(work, at..at + run, true);
                 continue;
             }
-            let is_wrap = match byte {
-                b'\r' | b'\n' => self.is_in_wrap || self.before.run == TOKEN_RUN_MIN,
-                b' ' | b'\t' => self.is_in_wrap,
-                _ => false,
+            let wrap_len = match byte {
+                b'\r' | b'\n' => usize::from(self.is_in_wrap || self.before.run == TOKEN_RUN_MIN),
+                b' ' | b'\t' => usize::from(self.is_in_wrap),
+                _ if self.is_in_wrap => match offset(Rest { bytes: &bytes[at..range.end], is_last }) {
+                    Ok(len) => len,
+                    Err(Undecided) => break,
+                },
+                _ => 0,
             };
-            if is_wrap {
+            if wrap_len > 0 {
                 self.is_in_wrap = true;
                 self.wrapped_from.get_or_insert_with(|| work.layers.start_of(work.below, at));
-                at = self.drop(work, at..at + 1, false);
+                at = self.drop(work, at..at + wrap_len, false);
             } else {
                 self.keep(&bytes[at..=at]);
                 at += 1;
             }
         }
+        at
     }
 
     fn keep(&mut self, bytes: &[u8]) {

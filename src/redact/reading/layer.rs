@@ -10,52 +10,10 @@ use core::ops::Range;
 use zeroize::Zeroizing;
 
 use super::quick;
-use super::rule::ESC;
+use super::rule::{self, ESC};
+use super::run::{Run, push_run, run_of};
 use super::spelling::Spelling;
-
-/// The stretches of some consecutive bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    /// The offset of the first of these bytes.
-    pub(crate) at: u64,
-    /// The stretch of the first byte. In a *plain* run each byte is its own stretch, and they
-    /// follow each other; in any other, all bytes have this one stretch.
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) is_plain: bool,
-    /// The spelling that the bytes left out right before it make.
-    pub(crate) behind: Spelling,
-}
-
-impl Run {
-    /// Bytes from this offset on that stand for themselves, the first at this position of the text.
-    pub(crate) fn plain(at: u64, start: u64) -> Run {
-        Run { at, start, end: start + 1, is_plain: true, behind: Spelling::Own }
-    }
-
-    /// Where the stretch of the byte at this offset begins.
-    pub(crate) fn start_of(&self, at: u64) -> u64 {
-        self.start + if self.is_plain { at - self.at } else { 0 }
-    }
-
-    /// Where the stretch of the byte at this offset ends.
-    pub(crate) fn end_of(&self, at: u64) -> u64 {
-        if self.is_plain { self.start_of(at) + 1 } else { self.end }
-    }
-}
-
-/// The run of the byte at this offset.
-pub(crate) fn run_of(runs: &[Run], at: u64) -> usize {
-    runs.partition_point(|run| run.at <= at) - 1
-}
-
-/// Adds the stretches of bytes, the first at `at`, or lengthens the last run.
-fn push_run(runs: &mut Vec<Run>, run: Run) {
-    let goes_on = |last: &Run| last.is_plain && run.is_plain && last.start_of(run.at) == run.start;
-    if !runs.last().is_some_and(goes_on) {
-        runs.push(run);
-    }
-}
+use super::token::doubles;
 
 /// The bytes of a layer that are no copies: `len` bytes at `at`, read from `start..end` below.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +39,8 @@ pub(super) struct Layer {
     breaks: Vec<u32>,
     /// The layer that this one has read.
     below: usize,
+    /// The spelling that the bytes make which earlier pieces left out behind their last one.
+    behind: Spelling,
 }
 
 impl Layer {
@@ -95,6 +55,20 @@ impl Layer {
 
     fn bytes(&self) -> &[u8] {
         &self.room[..self.len]
+    }
+
+    /// Notes that earlier pieces left out bytes before the first byte here.
+    pub(super) fn add_behind(&mut self, behind: Spelling) {
+        let first = self.head.first_mut().map_or(&mut self.behind, |run| &mut run.behind);
+        *first = (*first).max(behind);
+    }
+
+    pub(super) fn set_behind(&mut self, behind: Spelling) {
+        self.behind = behind;
+    }
+
+    pub(super) fn take_behind(&mut self) -> Spelling {
+        std::mem::take(&mut self.behind)
     }
 
     /// Empties it, and wipes its memory.
@@ -383,6 +357,9 @@ impl<'a> Layers<'a> {
         let mut behind = behind;
         let mut from = range.start;
         while from < range.end {
+            if from == this.head_len {
+                behind = behind.max(this.behind);
+            }
             let len = if from < this.head_len {
                 let number = run_of(&this.head, from as u64);
                 let run = this.head[number];
@@ -418,13 +395,26 @@ impl<'a> Layers<'a> {
         }
     }
 
+    /// The spelling that the bytes make which were left out behind the last byte.
+    pub(super) fn left_out_at_end(self, layer: usize) -> Spelling {
+        let this = &self.layers[layer];
+        let at_end = this.events.last().filter(|event| event.len == 0 && event.at as usize == this.len);
+        let earlier = if self.bytes(layer).len() > this.head_len { Spelling::Own } else { this.behind };
+        earlier.max(at_end.map_or(Spelling::Own, |event| self.left_out(layer, event)))
+    }
+
+    /// The layer that this one has read.
+    pub(super) fn below(self, layer: usize) -> Option<usize> {
+        (layer > 0).then(|| self.layers[layer].below)
+    }
+
     /// The spelling that bytes make which were left out.
     fn left_out(self, layer: usize, event: &Event) -> Spelling {
         let (below, first) = (self.layers[layer].below, event.start as usize);
         match self.bytes(below).get(first) {
-            _ if !self.is_of_text(below, first) => Spelling::Escaped,
+            Some(&byte) if !self.is_of_text(below, first) || doubles(byte, byte) => Spelling::Escaped,
             Some(&ESC) => Spelling::Colour,
-            Some(b'\r' | b'\n') => Spelling::Wrapped,
+            Some(byte) if !rule::FIRST.contains(byte) => Spelling::Wrapped,
             _ => Spelling::Escaped,
         }
     }

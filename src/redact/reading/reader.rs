@@ -3,9 +3,10 @@
 use core::ops::Range;
 
 use super::join::Joining;
-use super::layer::{Layer, Layers, Run, Waiting};
+use super::layer::{Layer, Layers, Waiting};
 use super::level::{Level, Scratch};
 use super::rule::{self, DEPTH};
+use super::run::Run;
 use super::spelling::Spelling;
 use super::token::Before;
 use super::trigger::Joints;
@@ -27,7 +28,7 @@ pub(crate) struct Piece<'a> {
     layers: Layers<'a>,
     top: usize,
     /// The layer that each level has read, and the number of bytes that it did.
-    read: [(usize, usize); DEPTH],
+    read: [(usize, usize); DEPTH + 1],
     /// The new beginning of the stretch of the last byte of the reading before this piece.
     pub(crate) amended: Option<u64>,
 }
@@ -47,7 +48,10 @@ impl Reader {
     pub(crate) fn restart(&mut self, start: u64, before: Before) {
         self.levels = std::array::from_fn(|_| Level::at(start));
         self.joining = Joining::behind(before);
-        self.layers.iter_mut().for_each(|layer| Waiting::default().begin(layer));
+        self.layers.iter_mut().for_each(|layer| {
+            Waiting::default().begin(layer);
+            layer.set_behind(Spelling::Own);
+        });
     }
 
     /// Whether nothing waits, and no dropped byte has an effect on the next one.
@@ -74,7 +78,7 @@ impl Reader {
         if self.layers[0].is_waiting() {
             self.layers[0].append(text);
         }
-        let (mut top, mut read) = (0, [(0, 0); DEPTH]);
+        let (mut top, mut read) = (0, [(0, 0); DEPTH + 1]);
         for (number, level) in self.levels.iter_mut().enumerate() {
             let (below, above) = self.layers.split_at_mut(number + 1);
             let below = Layers { layers: below, text, start };
@@ -84,19 +88,32 @@ impl Reader {
         }
         let (below, above) = self.layers.split_at_mut(LAYERS - 1);
         let below = Layers { layers: below, text, start };
-        let joined = self.joining.read(joints, below, top, &mut above[0]);
+        let joined = self.joining.read(joints, below, top, is_last, &mut above[0]);
+        read[DEPTH] = (top, joined.len);
         let top = if joined.is_same { top } else { LAYERS - 1 };
+        self.move_behind(top);
         let layers = Layers { layers: &self.layers, text, start };
         Piece { layers, top, read, amended: joined.amended }
     }
 
+    /// Moves the notes of bytes left out from the layers that this piece has not written to those
+    /// below them that stand for them.
+    fn move_behind(&mut self, top: usize) {
+        let (mut layer, mut behind) = (LAYERS, Spelling::Own);
+        let mut next = Some(top);
+        while let Some(written) = next {
+            self.layers[written + 1..layer].iter_mut().for_each(|layer| behind = behind.max(layer.take_behind()));
+            self.layers[written].add_behind(std::mem::take(&mut behind));
+            (layer, next) = (written, Layers { layers: &self.layers, text: &[], start: 0 }.below(written));
+        }
+    }
+
     /// Ends a piece: empties the layers, but for the bytes that wait for the next piece.
     pub(crate) fn settle(&mut self, waiting: Rest) {
-        for (layer, waiting) in
-            self.layers.iter_mut().zip(waiting.0.into_iter().chain([Waiting::default(), Waiting::default()]))
-        {
+        for (layer, waiting) in self.layers.iter_mut().zip(waiting.waiting.into_iter().chain([Waiting::default()])) {
             waiting.begin(layer);
         }
+        self.layers.iter_mut().zip(waiting.behind).for_each(|(layer, behind)| layer.set_behind(behind));
     }
 
     /// Frees the memory that waiting bytes do not need.
@@ -106,8 +123,13 @@ impl Reader {
     }
 }
 
-/// The bytes that wait for the next piece, by level.
-pub(crate) struct Rest([Waiting; DEPTH]);
+/// The state that a piece leaves for the next one.
+pub(crate) struct Rest {
+    /// The bytes that wait, by level.
+    waiting: [Waiting; DEPTH + 1],
+    /// The spellings of the bytes left out behind the last one, by layer.
+    behind: [Spelling; LAYERS],
+}
 
 impl Piece<'_> {
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -140,11 +162,17 @@ impl Piece<'_> {
         events.chain(waits.then_some(self.layers.start + self.layers.text.len() as u64)).max()
     }
 
-    /// The bytes that wait for the next piece.
+    /// The state for the next piece.
     pub(crate) fn rest(&self) -> Rest {
-        Rest(self.read.map(|(layer, len)| match len < self.layers.bytes(layer).len() {
+        let waiting = self.read.map(|(layer, len)| match len < self.layers.bytes(layer).len() {
             true => Waiting::of(self.layers, layer, len),
             false => Waiting::default(),
-        }))
+        });
+        let (mut behind, mut next) = ([Spelling::Own; LAYERS], Some(self.top));
+        while let Some(layer) = next {
+            behind[layer] = self.layers.left_out_at_end(layer);
+            next = self.layers.below(layer);
+        }
+        Rest { waiting, behind }
     }
 }

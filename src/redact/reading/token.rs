@@ -1,5 +1,7 @@
-//! The effect of the end of a reading on the next byte, which may double the last one, or end a
-//! line within a long token.
+//! The effect of the end of a reading on the next bytes, which may double the last one, end a line
+//! within a long token, or be the offset at the beginning of a dump's next line.
+
+use super::rule::{Rest, Undecided};
 
 /// The number of token characters before a line end that read as one token with the next line.
 /// Encoders wrap at 60 columns or more.
@@ -19,6 +21,24 @@ pub(crate) fn doubles(before: u8, byte: u8) -> bool {
         _ => false,
     }
 }
+
+/// The length of the offset of a dump's line at the beginning of these bytes, or 0: 4 to 8
+/// hexadecimal digits, a colon and a blank. `curl --trace-ascii` begins each line so, and breaks
+/// lines after 64 bytes.
+pub(crate) fn offset(rest: Rest<'_>) -> Result<usize, Undecided> {
+    let digits = rest.bytes.iter().take(OFFSET_DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let is_offset = (OFFSET_DIGITS_MIN..=OFFSET_DIGITS_MAX).contains(&digits);
+    match rest.bytes[digits..] {
+        [] if digits <= OFFSET_DIGITS_MAX && !rest.is_last => Err(Undecided),
+        [b':'] if is_offset && !rest.is_last => Err(Undecided),
+        [b':', b' ', ..] if is_offset => Ok(digits + 2),
+        _ => Ok(0),
+    }
+}
+
+/// The fewest and the most digits of an offset.
+const OFFSET_DIGITS_MIN: usize = 4;
+const OFFSET_DIGITS_MAX: usize = 8;
 
 /// The end of a reading, as far as the next byte is read by it.
 #[derive(Clone, Copy, Default)]

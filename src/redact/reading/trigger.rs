@@ -6,7 +6,7 @@
 use super::super::isa::Isa;
 use super::block::{BLOCK_LEN, Earlier, Lookups, Wanted, classify, is_in, lookup};
 use super::rule::{self, Escape, FIRST, ReadsAs, Rest, may_begin};
-use super::token::{Before, TOKEN_RUN_MIN, doubles};
+use super::token::{Before, TOKEN_RUN_MIN, doubles, offset};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
@@ -133,7 +133,9 @@ pub(crate) fn alone(joints: &Joints, text: &[u8], place: usize, before: Before) 
     let (byte, end) = if is_line_end {
         let is_blank = |byte: &&u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
         let blanks = text[place..].iter().take(WRAP_LEN_MAX).take_while(is_blank).count();
-        (None, if blanks < WRAP_LEN_MAX { place + blanks } else { return None })
+        let rest = Rest { bytes: &text[place + blanks..], is_last: false };
+        let is_alone = blanks < WRAP_LEN_MAX && offset(rest).ok()? == 0;
+        (None, if is_alone { place + blanks } else { return None })
     } else {
         let escape = rule::escape(Rest { bytes: &text[place..], is_last: false }).ok()?;
         let (byte, len) = match escape {
