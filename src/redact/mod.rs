@@ -3,6 +3,8 @@
 mod automaton;
 pub(crate) mod bare;
 pub mod build;
+mod codes;
+mod colour;
 pub(crate) mod credential;
 pub mod encoding;
 pub mod finder;

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::automaton::State;
 use super::bare;
+use super::colour;
 use super::encoding::Form;
 use super::mask::Mask;
 use super::prefilter::Variant;
@@ -38,6 +39,8 @@ pub struct NeedleSet {
     /// See [`quotes`](NeedleSet::quotes).
     quotes: bool,
     quotes_are_safe: bool,
+    /// See [`code_separator`](NeedleSet::code_separator).
+    code_separator: Option<&'static [u8]>,
     pub(super) notices: Vec<Notice>,
     scanner: Scanner,
 }
@@ -118,6 +121,7 @@ impl NeedleSet {
             masks: Vec::new(),
             quotes: false,
             quotes_are_safe: false,
+            code_separator: colour::separator(scanner.needles().iter()).filter(|_| reads),
             notices: Vec::new(),
             scanner,
         }
@@ -145,6 +149,12 @@ impl NeedleSet {
     /// Whether the mask of a [bare value of JSON](bare) has quotes.
     pub(super) fn quotes(&self) -> bool {
         self.quotes
+    }
+
+    /// The bytes between the colour codes of a region and the text behind them. `None`: [no
+    /// codes](colour) come out.
+    pub(super) fn code_separator(&self) -> Option<&'static [u8]> {
+        self.code_separator
     }
 
     /// Whether a quote beside a mask cannot complete a needle.

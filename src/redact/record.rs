@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::automaton::ROOT;
+use super::codes;
 use super::needle::{NeedleSet, Replacement};
 use super::overlay::Overlay;
 use super::region::{self, Occurrence, Region};
@@ -38,9 +39,13 @@ impl NeedleSet {
             let range = region.range();
             out.extend_from_slice(&record[at..range.start as usize]);
             at = range.end as usize;
+            let bytes = &record[range.start as usize..at];
             match self.replacement(region.needle) {
                 Replacement::Region(_) => self.write_mask(region.needle(), true, &mut out),
-                Replacement::Byte(batch) => out.resize(out.len() + (range.end - range.start) as usize, batch[0]),
+                Replacement::Byte(batch) => out.resize(out.len() + bytes.len(), batch[0]),
+            }
+            if let Some(separator) = self.code_separator() {
+                codes::append(self, bytes, at == record.len(), separator, &mut out);
             }
         }
         out.extend_from_slice(&record[at..]);

@@ -29,6 +29,11 @@ pub(super) enum Segment {
         len: usize,
         start: u64,
     },
+    /// The colour codes of a region, behind its mask.
+    Codes {
+        range: Range<u32>,
+        start: u64,
+    },
     /// A quote of this length, beside a mask.
     Quote {
         len: u8,
@@ -50,6 +55,7 @@ const _: () = assert!(size_of::<Segment>() <= 32);
 pub(super) struct Texts<'a> {
     pub(super) set: &'a NeedleSet,
     pub(super) overlay: Option<&'a Overlay>,
+    pub(super) codes: &'a [u8],
     pub(super) held: &'a [u8],
     pub(super) input: &'a [u8],
     /// The positions in the stream where the held-back bytes and the input begin.
@@ -75,6 +81,10 @@ impl<'a> Texts<'a> {
                 let bytes = match old_set.as_deref().unwrap_or(self.set).replacement(*needle) {
                     Replacement::Region(mask) | Replacement::Byte(mask) => &mask[..*len],
                 };
+                Piece { bytes, kind: PieceKind::Mask, start: *start }
+            }
+            Segment::Codes { range, start } => {
+                let bytes = &self.codes[range.start as usize..range.end as usize];
                 Piece { bytes, kind: PieceKind::Mask, start: *start }
             }
             Segment::Quote { len, start } => {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::bare::OutputEnd;
+use super::codes::Codes;
 use super::encoding::Form;
 use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
@@ -24,6 +25,7 @@ use super::resume::{self, Beginning, Context};
 use super::scan::{Found, PIECE_LEN_MAX};
 use super::search::Search;
 
+mod colour;
 mod kept;
 mod quote;
 mod swap;
@@ -79,6 +81,8 @@ pub struct Redactor {
     /// The number of regions that each needle named in each spelling, if any. An array over all
     /// needles came to 136 KiB a stream with 1,000 secrets.
     counts: NodeMap<u64>,
+    /// The end of the occurrences in the plain reading: only regions before it have colour codes.
+    read_until: u64,
     /// The counts of earlier sets.
     old_counts: RegionCounts,
     /// The bytes that a swap has searched again, for its output to borrow.
@@ -91,6 +95,7 @@ pub struct Redactor {
     found: Vec<Found>,
     read: Vec<Occurrence>,
     segments: Vec<Segment>,
+    codes: Vec<u8>,
 }
 
 /// The redactor's notes beside a region.
@@ -102,6 +107,8 @@ struct Note {
     begun: bool,
     /// Whether its beginning was released as a partial match, so that no name fits any more.
     cut: bool,
+    /// Its colour codes so far.
+    codes: Option<Box<Codes>>,
 }
 
 impl Redactor {
@@ -115,6 +122,7 @@ impl Redactor {
             emitted: 0,
             regions: Vec::new(),
             counts: NodeMap::default(),
+            read_until: 0,
             old_counts: BTreeMap::new(),
             again: None,
             widths: None,
@@ -122,6 +130,7 @@ impl Redactor {
             found: Vec::new(),
             read: Vec::new(),
             segments: Vec::new(),
+            codes: Vec::new(),
         }
     }
 
@@ -145,7 +154,7 @@ impl Redactor {
         let (start, copy) = (self.end(), self.held_copy());
         self.search(input);
         self.keep(copy, input, start);
-        self.release(self.held_start(), start, copy.len);
+        self.release(self.held_start(), copy, input, Last::No);
         self.output(copy, input, Last::No)
     }
 
@@ -193,11 +202,11 @@ impl Redactor {
         }
         if is_last {
             self.end_search();
-            self.release(self.end(), start, 0);
+            self.release(self.end(), HeldCopy::default(), input, Last::Yes);
             self.begin_anew();
         } else {
             self.keep(HeldCopy::default(), input, start);
-            self.release(self.held_start(), start, 0);
+            self.release(self.held_start(), HeldCopy::default(), input, Last::No);
         }
         Some(self.output(HeldCopy::default(), input, last))
     }
@@ -217,6 +226,7 @@ impl Redactor {
     /// Adds the occurrences in the plain reading.
     fn add_read(&mut self) {
         let set = &self.set;
+        self.read_until = self.read.iter().map(|occurrence| occurrence.end).fold(self.read_until, u64::max);
         region::add_any(&mut self.regions, self.read.drain(..).map(|occurrence| Region::read(set, &occurrence)));
     }
 
@@ -247,7 +257,7 @@ impl Redactor {
         // A region has no raw bytes to show, and another needle may still name it.
         let found = self.regions.iter().find(|region| region.range.end > self.emitted);
         let until = found.map_or(until, |region| until.min(region.range.start));
-        self.release(until, self.end(), copy.len);
+        self.release(until, copy, &[], Last::No);
         self.output(copy, &[], Last::No)
     }
 
@@ -257,7 +267,7 @@ impl Redactor {
         self.again = None;
         let copy = self.held_copy();
         self.end_search();
-        self.release(self.end(), self.end(), copy.len);
+        self.release(self.end(), copy, &[], Last::Yes);
         self.begin_anew();
         self.output(copy, &[], Last::Yes)
     }
@@ -269,6 +279,7 @@ impl Redactor {
         self.search.finish(&self.set, &mut self.read, &mut partial);
         self.add_read();
         partial.retain(|_| self.mask_partial);
+        self.read_until = partial.iter().map(|partial| partial.end).fold(self.read_until, u64::max);
         let region = |partial: Occurrence| Region::partial(partial.start..partial.end, partial.needle as usize);
         region::add_any(&mut self.regions, partial.into_iter().map(region));
     }
@@ -285,7 +296,8 @@ impl Redactor {
     fn texts<'a>(&'a self, copy: HeldCopy, input: &'a [u8]) -> Texts<'a> {
         let start = self.end() - input.len() as u64;
         let (held, starts) = (self.held_bytes(copy), (start - copy.len as u64, start));
-        Texts { set: &self.set, overlay: self.overlay(), held, input, starts, wrapped: self.search.wrapped() }
+        let (overlay, wrapped) = (self.overlay(), self.search.wrapped());
+        Texts { set: &self.set, overlay, codes: &self.codes, held, input, starts, wrapped }
     }
 
     fn begin_anew(&mut self) {
@@ -359,21 +371,29 @@ impl Redactor {
     pub fn shrink_to_fit(&mut self) {
         self.kept.take_if(|_| !self.search.is_reading());
         (self.found, self.read, self.segments) = (Vec::new(), Vec::new(), Vec::new());
+        self.codes = Vec::new();
         self.regions.shrink_to_fit();
         self.search.shrink_to_fit();
         self.again = None;
     }
 
-    /// Plans the output of everything before `until`. The current input begins at `input`, and a
-    /// copy exists of the `held_len` bytes before it.
-    fn release(&mut self, until: u64, input: u64, held_len: usize) {
-        let (emitted, held) = (self.emitted, input - held_len as u64);
+    /// Plans the output of everything before `until`.
+    fn release(&mut self, until: u64, copy: HeldCopy, bytes: &[u8], last: Last) {
+        let (emitted, input) = (self.emitted, self.end() - bytes.len() as u64);
+        let held = input - copy.len as u64;
         self.segments.clear();
-        if until <= emitted {
-            return; // What goes on was released as a partial match.
+        self.codes.clear();
+        let is_last = last == Last::Yes;
+        if until < emitted || until == emitted && !is_last {
+            return; // The bytes from there on were released as a partial match.
         }
+        self.take_codes(until, copy, bytes);
+        let separator = self.set.code_separator();
         let mut at = emitted;
         for region in self.regions.iter_mut().take_while(|region| region.range.start < until) {
+            if region.range.end <= emitted && !region.more.begun {
+                continue;
+            }
             push_raw(&mut self.segments, at..region.range.start, held, input);
             let covered = region.range.start.max(at)..region.range.end.min(until);
             at = at.max(covered.end);
@@ -389,6 +409,10 @@ impl Redactor {
                         *self.old_counts.entry((name.to_owned(), form.spelled(spelling))).or_default() += 1
                     }
                 }
+            }
+            if region.range.end < until || is_last {
+                let is_last = region.range.end == until;
+                colour::push_codes(region, separator, is_last, &mut self.codes, &mut self.segments);
             }
         }
         push_raw(&mut self.segments, at..until, held, input);

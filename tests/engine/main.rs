@@ -21,6 +21,7 @@ mod harness;
 mod protocols;
 
 mod answers;
+mod colours;
 mod corpus;
 #[cfg(feature = "ffi")]
 mod corpus_abi;

@@ -65,7 +65,7 @@ fn control_sequences_in_a_partial_match_go_out() {
     stream.release(3, "u\x1b");
     stream.push("mnt\x1b[0m", "");
     stream.release(3, "[mn");
-    stream.push("er2-prod\x1b[0m!", "<0>\x1b[0m!");
+    stream.push("er2-prod\x1b[0m!", "<0>\x1b[0m\x1b[0m!");
     // The last letter of a sequence may itself begin one.
     stream.push("Top h\x1b[?25h", "Top ");
     stream.release(1, "h");

@@ -1,6 +1,7 @@
 //! The definition for sets that are searched in both [readings](super::super::reading): the text
 //! itself, and the plain reading.
 
+use super::super::colour;
 use super::super::reading::rule::{self, DEPTH, GAP_MAX, ReadsAs, Rest};
 use super::super::reading::token::{TOKEN_RUN_MIN, doubles, is_token, offset};
 use core::ops::Range;
@@ -174,6 +175,24 @@ pub fn partial_matches(
     found
 }
 
+/// The colour codes within a region, which come out behind its mask: those that no occurrence in
+/// the text itself touches, and of these the last.
+fn codes(needles: &[&[u8]], text: &[u8], region: Range<usize>, is_last: bool) -> Vec<u8> {
+    let Some(separator) = colour::separator(needles.iter().copied()) else { return Vec::new() };
+    let mut touched = super::covered(needles, text);
+    if is_last && region.end == text.len() {
+        touched[text.len() - super::held(needles, text)..].fill(true);
+    }
+    let code = |at: usize| {
+        Some(&text[at..at + colour::code_len(&text[at..region.end])?])
+            .filter(|code| !touched[at..at + code.len()].contains(&true))
+    };
+    let codes: Vec<&[u8]> = region.clone().filter_map(code).collect();
+    let fits = |&from: &usize| codes[from..].iter().map(|code| code.len()).sum::<usize>() <= colour::CODES_LEN_MAX;
+    let from = (0..codes.len()).find(fits).unwrap_or(codes.len());
+    if codes.is_empty() { Vec::new() } else { [&codes[from..].concat(), separator].concat() }
+}
+
 /// The output up to `end`, given the occurrences and partial matches. A region is named by the
 /// longest needle of those that begin where it does, the first of equals; else by a partial match.
 fn emitted(
@@ -181,10 +200,10 @@ fn emitted(
     text: &[u8],
     found: &[(Range<usize>, usize)],
     partial: &[(Range<usize>, usize)],
-    end: usize,
+    (end, is_last): (usize, bool),
     mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
 ) -> Vec<u8> {
-    let (mut covered, mut out, mut name) = (vec![false; text.len()], Vec::new(), None);
+    let (mut covered, mut out, mut name, mut start) = (vec![false; text.len()], Vec::new(), None, 0);
     found.iter().chain(partial).for_each(|(stretch, _)| covered[stretch.clone()].fill(true));
     let at = |list: &[(Range<usize>, usize)], at| -> Vec<usize> {
         list.iter().filter(|(stretch, _)| stretch.start == at).map(|(_, needle)| *needle).collect()
@@ -192,6 +211,7 @@ fn emitted(
     for position in 0..end {
         if covered[position] {
             let first = name.is_none();
+            start = if first { position } else { start };
             let naming = || {
                 let whole =
                     at(found, position).into_iter().min_by_key(|&needle| (usize::MAX - needles[needle].len(), needle));
@@ -200,9 +220,14 @@ fn emitted(
             let needle = *name.get_or_insert_with(naming);
             mask(needle, first, &mut out);
         } else {
-            name = None;
+            if name.take().is_some() {
+                out.extend(codes(needles, text, start..position, is_last));
+            }
             out.push(text[position]);
         }
+    }
+    if is_last && name.is_some() {
+        out.extend(codes(needles, text, start..end, is_last));
     }
     out
 }
@@ -210,7 +235,7 @@ fn emitted(
 /// The output after `text`, with more input to follow.
 pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>)) -> Vec<u8> {
     let end = text.len() - held(needles, text);
-    emitted(needles, text, &occurrences(needles, text, false), &[], end, mask)
+    emitted(needles, text, &occurrences(needles, text, false), &[], (end, false), mask)
 }
 
 /// The output for `text` as a whole stream, with its partial matches masked, too.
@@ -221,5 +246,5 @@ pub fn finished(
     mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
 ) -> Vec<u8> {
     let partial = partial_matches(needles, text, partial_len_min);
-    emitted(needles, text, &occurrences(needles, text, true), &partial, text.len(), mask)
+    emitted(needles, text, &occurrences(needles, text, true), &partial, (text.len(), true), mask)
 }

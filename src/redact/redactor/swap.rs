@@ -49,6 +49,7 @@ impl Redactor {
             self.search.push(&self.set, piece, &mut self.found, &mut self.read);
             let found =
                 self.found.drain(..).map(|(at, needle)| Region::found(&self.set, start + u64::from(at), needle));
+            self.read_until = self.read.iter().map(|occurrence| occurrence.end).fold(self.read_until, u64::max);
             let read = self.read.drain(..).map(|occurrence| Region::read(&self.set, &occurrence));
             // A released partial match cannot be taken back.
             regions.extend(found.chain(read).filter(|region: &Region<Note>| region.range.end > self.emitted));
@@ -56,7 +57,7 @@ impl Redactor {
         self.regions = region::join(regions);
         self.keep(HeldCopy::default(), &again, start);
         self.again = Some(again);
-        self.release(self.held_start(), end, (end - start) as usize);
+        self.release(self.held_start(), HeldCopy::of_swap((end - start) as usize), &[], Last::No);
         if let Some(end) = &mut self.output_end {
             end.take_back(behind.len());
         }
