@@ -1,6 +1,7 @@
 //! The needle set: every byte string that gives a secret away, compiled for searching.
 
 use core::fmt;
+use std::sync::OnceLock;
 
 use super::automaton::State;
 use super::bare;
@@ -8,6 +9,7 @@ use super::colour;
 use super::encoding::Form;
 use super::mask::Mask;
 use super::prefilter::Variant;
+use super::prefilter::infixes::Infixes;
 use super::reach::Reach;
 use super::reading::trigger::Joints;
 use super::scan::Scanner;
@@ -41,6 +43,7 @@ pub struct NeedleSet {
     quotes_are_safe: bool,
     /// See [`code_separator`](NeedleSet::code_separator).
     code_separator: Option<&'static [u8]>,
+    infixes: OnceLock<Option<Infixes>>,
     pub(super) notices: Vec<Notice>,
     scanner: Scanner,
 }
@@ -121,6 +124,7 @@ impl NeedleSet {
             masks: Vec::new(),
             quotes: false,
             quotes_are_safe: false,
+            infixes: OnceLock::new(),
             code_separator: colour::separator(scanner.needles().iter()).filter(|_| reads),
             notices: Vec::new(),
             scanner,
@@ -188,6 +192,12 @@ impl NeedleSet {
 
     pub(super) fn joints(&self) -> &Joints {
         &self.joints
+    }
+
+    /// The four-byte infixes of the needles, unless there are too many. They are collected on the
+    /// first call: many streams never need them.
+    pub(super) fn infixes(&self) -> Option<&Infixes> {
+        self.infixes.get_or_init(|| Infixes::of(self.scanner.needles())).as_ref()
     }
 
     /// The bytes of one needle, by its index.

@@ -158,6 +158,33 @@ fn no_cut_changes_the_form_that_is_counted() {
     }
 }
 
+/// A needle with one place in it where the readings differ, and nothing near: the engine passes
+/// such places in a way of their own.
+#[test]
+fn a_needle_across_a_lone_place_is_found() {
+    let needles = [b"abcd".to_vec(), b"ghijklmn".to_vec(), b"klmnABCDEFGHIJKLMNOP".to_vec()];
+    let set = set(&needles);
+    let (before, behind) = ("z".repeat(50), ".".repeat(90));
+    let (mut redactor, mut out) = (Redactor::new(Arc::clone(&set)), Vec::new());
+    for needle in &needles {
+        for at in 0..=needle.len() {
+            let (first, rest) = needle.split_at(at);
+            let escapes =
+                rest.first().map(|byte| [format!("%{byte:02x}"), format!("\\u{byte:04X}"), format!("&#{byte};")]);
+            let escapes = escapes.iter().flatten().map(|escape| (escape.as_str(), 1));
+            for (place, len) in [("\n", 0), ("\r\n  ", 0), ("\x1b[1m", 0), ("x%41", 0)].into_iter().chain(escapes) {
+                let text = [before.as_bytes(), first, place.as_bytes(), &rest[len..], behind.as_bytes()].concat();
+                let cuts = [0, before.len(), before.len() + at + 1, text.len() - 20];
+                let expected = Expected::naive_at(&set, &text, PARTIAL_MASKED, cuts);
+                for cut in cuts {
+                    check::run(&mut redactor, &expected, &text, &[cut], &mut out)
+                        .unwrap_or_else(|error| panic!("{}: {error:?}", text.escape_ascii()));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn lone_escapes_in_long_texts_read_as_defined() {
     run_sparse(5, 700, 700);

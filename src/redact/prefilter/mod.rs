@@ -12,6 +12,7 @@
 //! stride of all the others.
 
 mod bloom;
+pub(super) mod infixes;
 mod partial_match;
 mod plan;
 mod qgrams;
