@@ -6,15 +6,15 @@ use super::needle::NeedleSet;
 use super::reading::rule::ESC;
 use super::scan::Found;
 
-/// Appends the codes of a whole region. `is_last`: the text ends with it.
-pub(super) fn append(set: &NeedleSet, region: &[u8], is_last: bool, separator: &[u8], out: &mut Vec<u8>) {
-    if memchr::memchr(ESC, region).is_some() {
-        let mut codes = Codes::default();
-        codes.take(set, region);
-        let codes = codes.finish(is_last);
-        out.extend_from_slice(&codes);
-        out.extend_from_slice(if codes.is_empty() { &[] } else { separator });
-    }
+/// The codes of a whole region, as they come out behind its mask. `is_last`: the text ends with it.
+pub(crate) fn of(set: &NeedleSet, region: &[u8], is_last: bool) -> Vec<u8> {
+    let Some(separator) = set.code_separator().filter(|_| memchr::memchr(ESC, region).is_some()) else {
+        return Vec::new();
+    };
+    let mut codes = Codes::default();
+    codes.take(set, region);
+    let codes = codes.finish(is_last);
+    if codes.is_empty() { codes } else { [&codes[..], separator].concat() }
 }
 
 /// The codes of a region, of which the bytes come one after the other.

@@ -3,7 +3,7 @@
 mod automaton;
 pub(crate) mod bare;
 pub mod build;
-mod codes;
+pub(crate) mod codes;
 mod colour;
 pub(crate) mod credential;
 pub mod encoding;

@@ -88,18 +88,26 @@ impl Overlay {
         }
     }
 
-    /// Writes a region's whole mask behind these bytes: in quotes, if a [bare value of
-    /// JSON](super::bare) stands there and the mask has room for them.
-    pub(crate) fn write_behind(&self, before: &[u8], set: &NeedleSet, region: &Region, out: &mut [u8]) {
+    /// Writes a region's whole mask behind these bytes, with its [colour codes](super::codes) at the
+    /// end: in quotes, if a [bare value of JSON](super::bare) stands there and the mask has room for
+    /// them.
+    pub(crate) fn write_behind(&self, before: &[u8], set: &NeedleSet, region: &Region, codes: &[u8], out: &mut [u8]) {
+        let label = &self.labels[set.name_number(region.needle())];
+        let codes = if codes.len() < out.len() { codes } else { &[] };
+        let (out, end) = out.split_at_mut(out.len() - codes.len());
+        end.copy_from_slice(codes);
         let quote = set.quote(region.needle(), before).filter(|quote| self.quotes && out.len() > 2 * quote.len());
-        let Some(quote) = quote else { return self.write(set, region, 0, out) };
+        let Some(quote) = quote else { return self.write_alone(label, out) };
         let (first, rest) = out.split_at_mut(quote.len());
         let (inner, last) = rest.split_at_mut(rest.len() - quote.len());
         first.copy_from_slice(quote);
         last.copy_from_slice(quote);
-        inner.fill(self.filler);
-        let label = &self.labels[set.name_number(region.needle())];
-        if let Some(shown) = inner.get_mut(..label.len()) {
+        self.write_alone(label, inner);
+    }
+
+    fn write_alone(&self, label: &[u8], out: &mut [u8]) {
+        out.fill(self.filler);
+        if let Some(shown) = out.get_mut(..label.len()) {
             shown.copy_from_slice(label);
         }
     }

@@ -44,9 +44,7 @@ impl NeedleSet {
                 Replacement::Region(_) => self.write_mask(region.needle(), true, &mut out),
                 Replacement::Byte(batch) => out.resize(out.len() + bytes.len(), batch[0]),
             }
-            if let Some(separator) = self.code_separator() {
-                codes::append(self, bytes, at == record.len(), separator, &mut out);
-            }
+            out.extend(codes::of(self, bytes, at == record.len()));
         }
         out.extend_from_slice(&record[at..]);
         Cow::Owned(out)
@@ -72,7 +70,9 @@ impl NeedleSet {
         for region in &regions {
             let range = region.range();
             let (before, rest) = record.split_at_mut(range.start as usize);
-            overlay.write_behind(before, self, region, &mut rest[..(range.end - range.start) as usize]);
+            let out = &mut rest[..(range.end - range.start) as usize];
+            let codes = codes::of(self, out, true);
+            overlay.write_behind(before, self, region, &codes, out);
         }
         regions.len()
     }

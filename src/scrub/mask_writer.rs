@@ -24,6 +24,7 @@ use super::{escape, file};
 use crate::NeedleSet;
 use crate::container::SplitSecret;
 use crate::redact::bare;
+use crate::redact::codes;
 use crate::redact::finder::Finder;
 use crate::redact::overlay::Overlay;
 use crate::redact::region::Region;
@@ -156,8 +157,8 @@ impl MaskTarget<'_> {
         region: &Region,
     ) -> Result<(), MaskError> {
         let before = self.before(set, region)?;
-        self.look_for(set, region)?;
-        self.overwrite_behind(&before, set, overlay, region)
+        let codes = self.look_for(set, region)?;
+        self.overwrite_behind(&before, set, overlay, region, &codes)
     }
 
     /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites
@@ -169,27 +170,28 @@ impl MaskTarget<'_> {
         region: &Region,
     ) -> Result<(), MaskError> {
         let before = self.before(set, region)?;
-        self.look_for(set, region)?;
+        let codes = self.look_for(set, region)?;
         let filler = overlay.part_filler().ok_or(Errno::NOTSUP)?;
         self.fill_escapes(&region.range(), filler)?;
-        self.overwrite_behind(&before, set, overlay, region)
+        self.overwrite_behind(&before, set, overlay, region, &codes)
     }
 
     /// Like [`overwrite`](MaskTarget::overwrite), but the mask of a [bare value of JSON](bare) has
-    /// quotes. The mask of a very long one has none, since it would not be recognized after an
-    /// interruption.
+    /// quotes, and the region's colour codes stand at its end. The mask of a very long one has
+    /// neither, since it would not be recognized after an interruption.
     fn overwrite_behind(
         &mut self,
         before: &[u8],
         set: &NeedleSet,
         overlay: &Overlay,
         region: &Region,
+        codes: &[u8],
     ) -> Result<(), MaskError> {
         let range = region.range();
         if range.end - range.start > torn::LEN_MIN as u64 {
             return self.overwrite(set, overlay, region);
         }
-        self.fill(range, &mut |_, out| overlay.write_behind(before, set, region, out))
+        self.fill(range, &mut |_, out| overlay.write_behind(before, set, region, codes, out))
     }
 
     /// The bytes before a region that decide whether its mask has quotes. They are read before the
@@ -281,13 +283,22 @@ impl MaskTarget<'_> {
         Ok(())
     }
 
-    /// Fails unless the region is still there.
-    pub(super) fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), MaskError> {
+    /// Fails unless the region is still there. Returns its colour codes.
+    pub(super) fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<Vec<u8>, MaskError> {
         let mut again = Finder::at(Arc::clone(set), region.range().start);
-        let mut there = Vec::new();
-        self.read_again(region.range(), &mut |piece| there.extend(again.push(piece)))?;
+        let len = (region.range().end - region.range().start).min(torn::LEN_MIN as u64) as usize;
+        let (mut there, mut bytes) = (Vec::new(), Zeroizing::new(Vec::with_capacity(len)));
+        self.read_again(region.range(), &mut |piece| {
+            there.extend(again.push(piece));
+            if bytes.len() + piece.len() <= len {
+                bytes.extend_from_slice(piece);
+            }
+        })?;
         there.extend(again.finish(true));
-        if matches!(&there[..], [one] if one.range() == region.range()) { Ok(()) } else { Err(MaskError::Changed) }
+        match &there[..] {
+            [one] if one.range() == region.range() => Ok(codes::of(set, &bytes, true)),
+            _ => Err(MaskError::Changed),
+        }
     }
 
     /// Overwrites a range of the file with the output of `mask`, which receives the offset in the

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hushlog::{Mask, NeedleSet, Redactor, Secret};
+use hushlog::{Mask, NeedleSet, Overlay, Redactor, Secret};
 
 use crate::harness::rng::Rng;
 use crate::readings::{check_text, set};
@@ -61,6 +61,21 @@ fn a_code_forms_no_needle_with_the_text_behind_it() {
     // Nor with a needle that begins as the separator ends.
     let both = redacted(&["zk-4471-moon", "mysecret", "\\back"], Mask::Template("<{name}>".to_owned()), text);
     assert_eq!(both, "<K0>ysecret <K0>");
+}
+
+#[test]
+fn a_mask_in_place_has_the_codes_at_its_end() {
+    let set = NeedleSet::builder().secret(Secret::new("KEY", b"zk-4471-moon".to_vec())).build().expect("a set");
+    let overlay = Overlay::named(&set).expect("masks");
+    for (text, wanted) in [
+        ("a \x1b[31mzk-44\x1b[0m71-moon b", "a \x1b[31m[KEY]*******\x1b[0m b"),
+        ("zk-4471\x1b[31m\x1b[K-moon", "[KEY]**********\x1b[31m"),
+        ("zk-4471-moon\x1b[31m", "[KEY]*******\x1b[31m"),
+    ] {
+        let mut record = text.as_bytes().to_vec();
+        assert_eq!(set.redact_in_place(&mut record, &overlay), 1);
+        assert_eq!(String::from_utf8_lossy(&record), wanted, "{}", text.escape_debug());
+    }
 }
 
 /// The last codes decide the colour, so of more than 1 KiB these come out.

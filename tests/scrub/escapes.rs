@@ -150,3 +150,15 @@ fn a_scrubbed_bare_value_stays_json() {
         }
     }
 }
+
+#[test]
+fn a_scrubbed_line_ends_its_colours() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, "a \x1b[31mzk-44\x1b[0m71-moon b\n").unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let set = NeedleSet::builder().secret(Secret::new("KEY", b"zk-4471-moon".to_vec())).build().unwrap();
+    let scrubber = Scrubber::new(Arc::new(set)).unwrap();
+    scrubber.scrub(file.as_fd(), &mut MaskWriter::new().unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a \x1b[31m[KEY]*******\x1b[0m b\n");
+}
