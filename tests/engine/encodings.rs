@@ -491,6 +491,18 @@ fn m23_colour_codes_inside_a_value() {
     }
 }
 
+/// Quoted-printable, as a library writes it and as the reading cannot undo it.
+#[test]
+fn quoted_printable() {
+    for (secret, written) in
+        [("zk=4471&moon==", "zk=3D4471&moon=3D=3D"), ("p\u{e4}ssw\u{f6}rt=1", "p=C3=A4ssw=C3=B6rt=3D1")]
+    {
+        let set = Arc::new(needles(secret.as_bytes()));
+        assert_eq!(left(&set, written.as_bytes()), b"", "{written}");
+        assert_eq!(forms(&set, written.as_bytes(), 3), ["escaped"]);
+    }
+}
+
 /// The lines of `curl --trace-ascii`, which break at 64 bytes, and look-alikes that are no offset.
 #[test]
 fn offsets_in_dumps() {

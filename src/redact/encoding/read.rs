@@ -6,6 +6,7 @@
 
 use super::super::reading::{self, token::doubles};
 use super::form_writer::FormWriter;
+use super::unit::{UPPER, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
 pub(super) fn rows(writer: &mut FormWriter<'_>) {
@@ -41,6 +42,10 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
     }
     if writer.wide {
         writer.row(Form::Escaped, latin1);
+    }
+    // The reading does not undo quoted-printable: nearly every log line has a `=`.
+    if value.len() <= FULL_LEN_MAX && (writer.wide || value.contains(&b'=')) {
+        writer.row(Form::Escaped, quoted_printable);
     }
     behind_marks(writer);
 }
@@ -78,6 +83,18 @@ fn backslashes_at_end(writer: &mut FormWriter<'_>) {
             out.extend_from_slice(value);
             out.extend(std::iter::repeat_n(b'\\', more));
         });
+    }
+}
+
+/// As mail writes text (RFC 2045, 6.7): `=` and all bytes that are no ASCII text as `=3D`.
+fn quoted_printable(value: &[u8], out: &mut Vec<u8>) {
+    for &byte in value {
+        if matches!(byte, b' '..=b'~' | b'\t') && byte != b'=' {
+            out.push(byte);
+        } else {
+            out.push(b'=');
+            push_hex(byte.into(), 2, UPPER, out);
+        }
     }
 }
 
