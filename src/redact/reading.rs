@@ -3,7 +3,7 @@
 //! A value that a program has written in another spelling stands in no raw text. Its spellings are
 //! too many to list: programs escape different characters, mix styles, and write each other's
 //! output. So the text is read a second time, with every escape of [`rule`]'s table undone, to the
-//! third depth; then doubled quotes and the like read as one, and the end of a line within a long
+//! fourth depth; then doubled quotes and the like read as one, and the end of a line within a long
 //! run of base64 as nothing. The needles of a value are brought to the same shape.
 //!
 //! Each byte of the reading knows the *stretch* of the text that it came from. An occurrence in the
@@ -30,13 +30,19 @@ mod x86;
 use zeroize::Zeroizing;
 
 use reader::{Piece, Reader};
+use rule::DEPTH;
 pub(crate) use run::{Run, run_of};
 use token::Before;
 use trigger::Joints;
 
 /// The plain reading of a whole text, if it differs and nothing in it breaks a match.
 pub(crate) fn of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    read(&Joints::all(), text, true, |piece| {
+    of_depth(text, DEPTH)
+}
+
+/// The same with escapes undone to this depth only.
+pub(crate) fn of_depth(text: &[u8], depth: usize) -> Option<Zeroizing<Vec<u8>>> {
+    read(Reader::to_depth(depth), &Joints::all(), text, true, |piece| {
         let differs = piece.breaks().is_empty() && piece.bytes() != text;
         differs.then(|| Zeroizing::new(piece.bytes().to_vec()))
     })?
@@ -58,7 +64,7 @@ impl Beginning {
 /// The plain reading of the beginning of a text, up to a break of matches; `None` if it does not
 /// differ. `is_last`: the text ends here.
 pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<Beginning> {
-    read(joints, text, is_last, |piece| {
+    read(Reader::to_depth(DEPTH), joints, text, is_last, |piece| {
         let len = piece.breaks().first().map_or(piece.bytes().len(), |&at| at as usize);
         let mut runs = Vec::new();
         piece.append_runs(0..len, 0, &mut runs);
@@ -67,9 +73,15 @@ pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<B
 }
 
 /// Calls `with` for the reading of a text, if it may differ.
-fn read<T>(joints: &Joints, text: &[u8], is_last: bool, with: impl FnOnce(&Piece<'_>) -> T) -> Option<T> {
+fn read<T>(
+    mut reader: Reader,
+    joints: &Joints,
+    text: &[u8],
+    is_last: bool,
+    with: impl FnOnce(&Piece<'_>) -> T,
+) -> Option<T> {
     if trigger::first(joints, text, 0, Before::default()) == text.len() {
         return None;
     }
-    Some(with(&Reader::new(0, Before::default()).read(joints, text, 0, is_last)))
+    Some(with(&reader.read(joints, text, 0, is_last)))
 }

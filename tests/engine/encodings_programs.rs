@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use crate::forms::{left, needles};
 use crate::program::session::{needs, without};
 
-const TOKEN: &str = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
-const PUNCTUATED: &str = r#"p@ss w0rd/x+y="q"'s\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#;
-const WIDE: &str = "Pä$$w0rd-€uro/😀\"smile\"'s+tail=";
-const CONTROLS: &str = "tab\there\x1b[0m\x07bell\x7fdone-é'quote\"";
-const BREAKS: &str = "first line of it\nsecond 'line' of it\nend";
+pub(crate) const TOKEN: &str = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
+pub(crate) const PUNCTUATED: &str = r#"p@ss w0rd/x+y="q"'s\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#;
+pub(crate) const WIDE: &str = "Pä$$w0rd-€uro/😀\"smile\"'s+tail=";
+pub(crate) const CONTROLS: &str = "tab\there\x1b[0m\x07bell\x7fdone-é'quote\"";
+pub(crate) const BREAKS: &str = "first line of it\nsecond 'line' of it\nend";
 const KEY: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2
 OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r

@@ -30,6 +30,7 @@ mod corpus_formats;
 #[cfg(feature = "cli")]
 mod corpus_protocols;
 mod encodings;
+mod encodings_chains;
 mod encodings_programs;
 mod finder;
 mod limits;

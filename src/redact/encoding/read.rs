@@ -4,25 +4,24 @@
 //! still found in any spelling. A few spellings lose something that no reading brings back; each
 //! has a row of its own.
 
-use super::super::reading::{self, token::doubles};
+use zeroize::Zeroizing;
+
+use super::super::reading::{self, rule::DEPTH, token::doubles};
 use super::form_writer::FormWriter;
 use super::unit::{UPPER, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
 pub(super) fn rows(writer: &mut FormWriter<'_>) {
     let value = writer.value;
-    if let Some(read) = reading::of(value) {
-        writer.row(Form::Escaped, |_, out| out.extend_from_slice(&read));
-    }
+    each_depth(writer, value);
     // Forms and query strings write a blank as `+`.
     if value.contains(&b' ') {
-        writer.row(Form::Escaped, |value, out| {
-            out.extend(value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }))
-        });
+        let plus = value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte });
+        spelled(writer, plus.collect());
     }
     if value.contains(&b'\\') {
         // A shell or a template took the backslashes for its own.
-        writer.row(Form::Escaped, |value, out| out.extend(value.iter().filter(|&&byte| byte != b'\\')));
+        spelled(writer, value.iter().copied().filter(|&byte| byte != b'\\').collect());
         backslashes_at_end(writer);
     }
     if let Some(&last) = value.last().filter(|&&last| doubles(last, last)) {
@@ -48,6 +47,27 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
         writer.row(Form::Escaped, quoted_printable);
     }
     behind_marks(writer);
+}
+
+/// Emits a value in another spelling, and its readings.
+fn spelled(writer: &mut FormWriter<'_>, value: Vec<u8>) {
+    let value = Zeroizing::new(value);
+    writer.row(Form::Escaped, |_, out| out.extend_from_slice(&value));
+    if value.len() <= FULL_LEN_MAX {
+        each_depth(writer, &value);
+    }
+}
+
+/// Emits the readings of a value. The reading of a text undoes the escapes of encoders first, and
+/// those of the value's own only to the depth that is left. It joins doubled characters in any case.
+fn each_depth(writer: &mut FormWriter<'_>, value: &[u8]) {
+    let mut last = None;
+    let least = if value.len() > FULL_LEN_MAX { DEPTH } else { 0 };
+    for depth in (least..=DEPTH).rev() {
+        let Some(read) = reading::of_depth(value, depth).filter(|read| last.as_ref() != Some(read)) else { continue };
+        writer.row(Form::Escaped, |_, out| out.extend_from_slice(&read));
+        last = Some(read);
+    }
 }
 
 /// Emits the rest of a value behind a mark that reads as one escape with its first characters:

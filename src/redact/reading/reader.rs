@@ -21,6 +21,8 @@ pub(crate) struct Reader {
     joining: Joining,
     layers: [Layer; LAYERS],
     scratch: Scratch,
+    /// The number of levels that undo escapes.
+    depth: usize,
 }
 
 /// The reading of one piece.
@@ -41,7 +43,13 @@ impl Reader {
             joining: Joining::behind(before),
             layers: Default::default(),
             scratch: Scratch::default(),
+            depth: DEPTH,
         }
+    }
+
+    /// A reader of a whole text that undoes escapes to this depth.
+    pub(super) fn to_depth(depth: usize) -> Reader {
+        Reader { depth, ..Reader::new(0, Before::default()) }
     }
 
     /// Begins anew, with the memory of before.
@@ -79,7 +87,7 @@ impl Reader {
             self.layers[0].append(text);
         }
         let (mut top, mut read) = (0, [(0, 0); DEPTH + 1]);
-        for (number, level) in self.levels.iter_mut().enumerate() {
+        for (number, level) in self.levels[..self.depth].iter_mut().enumerate() {
             let (below, above) = self.layers.split_at_mut(number + 1);
             let below = Layers { layers: below, text, start };
             let undone = level.read(joints, below, top, is_last, &mut above[0], &mut self.scratch);
