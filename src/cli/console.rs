@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use hushlog::console::{self, ConsoleError, Entrance, Event, Setup};
+use hushlog::console::{self, ConsoleError, Entrance, Event, Renewals, Setup};
 
 use super::exit::Exit;
 use super::message::{self, Failure, path_text, reason};
 use super::opener::Opener;
 use super::registry::{ChangeArgs, signing_key};
-use super::{check, harden, stdio};
+use super::{check, console_input, harden, stdio};
 
 /// The address without --listen: any free port.
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -56,7 +56,9 @@ pub(crate) fn run(args: &ConsoleArgs) -> Result<Exit, Failure> {
     };
     let opener: Arc<Mutex<Option<Opener>>> = Arc::default();
     let (keep, path, opens) = (Arc::clone(&opener), place.clone(), !args.no_open);
-    let emit = Arc::new(move |event: Event<'_>| say(event, &path, opens, &keep));
+    let renewals = Renewals::default();
+    let has_input = matches!(entrance, Entrance::Loopback { .. }) && console_input::watch(&renewals);
+    let emit = Arc::new(move |event: Event<'_>| say(event, &path, has_input, opens, &keep));
     let setup = Setup {
         registry: args.change.registry.path()?,
         trust: args.change.registry.trust.clone(),
@@ -64,6 +66,7 @@ pub(crate) fn run(args: &ConsoleArgs) -> Result<Exit, Failure> {
         entrance,
         check: Arc::new(check::ask),
         emit,
+        renewals,
     };
     console::run(setup).map_err(|error| failure(&error, &place))?;
     Ok(Exit::Done)
@@ -97,14 +100,24 @@ fn failure(error: &ConsoleError, place: &str) -> Failure {
 }
 
 /// Prints the address, opens a browser, and logs changes. A log has names, and no value.
-fn say(event: Event<'_>, path: &str, opens: bool, opener: &Mutex<Option<Opener>>) {
+fn say(event: Event<'_>, path: &str, has_input: bool, opens: bool, opener: &Mutex<Option<Opener>>) {
     let mut opener = opener.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut show = |address: &str| {
+        // A closed standard output must not end the console.
+        let _ = stdio::print(format!("{address}\n").as_bytes());
+        // The file of the last address has the same name.
+        *opener = None;
+        *opener = if opens { Opener::open(address) } else { None };
+    };
     match event {
         Event::Ready { address: Some(address) } => {
-            // A closed standard output must not end the console.
-            let _ = stdio::print(format!("{address}\n").as_bytes());
-            message::summary("the address works once; the console runs until Ctrl-C");
-            *opener = if opens { Opener::open(address) } else { None };
+            let another = if has_input { "Enter" } else { "SIGUSR1" };
+            show(address);
+            message::summary(&format!("the address works once, {another} prints another one; Ctrl-C ends the console"));
+        }
+        Event::Renewed { address } => {
+            show(address);
+            message::summary("the address works once, and ends the session of another browser");
         }
         Event::Ready { address: None } => message::summary(&format!("the console listens at {path}")),
         Event::SignedIn => {

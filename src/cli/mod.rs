@@ -7,6 +7,7 @@ mod canary;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod console;
+mod console_input;
 pub(crate) mod env;
 mod environment;
 pub(crate) mod exit;

@@ -58,15 +58,26 @@ pub(super) enum NoEntry {
 }
 
 impl Door {
-    /// For a browser session of one member. Also returns the token.
-    pub(super) fn loopback(member: Name, port: u16) -> io::Result<(Door, Zeroizing<String>)> {
-        let token = word()?;
-        let state =
-            State { token: Some(Hash::of(&[token.as_bytes()])), session: None, guesses: 0, since: Instant::now() };
+    /// For one browser session of one member. [`renew`](Door::renew) makes the token that opens it.
+    pub(super) fn loopback(member: Name, port: u16) -> io::Result<Door> {
+        let state = State { token: None, session: None, guesses: 0, since: Instant::now() };
         // Browsers send a cookie to every port: its name tells two consoles apart.
         let cookie = format!("hushlog_console_{port}");
         let way = Way::Loopback { member, cookie, state: Mutex::new(state) };
-        Ok((Door { way, key: word()? }, token))
+        Ok(Door { way, key: word()? })
+    }
+
+    /// A new token, in place of the last one. The session stays until a browser uses the token, so
+    /// that a form in a browser outlasts a request that was not meant. `None` if requests come by a
+    /// Unix socket.
+    pub(super) fn renew(&self) -> io::Result<Option<Zeroizing<String>>> {
+        let Way::Loopback { state, .. } = &self.way else { return Ok(None) };
+        let token = word()?;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.token = Some(Hash::of(&[token.as_bytes()]));
+        // They guessed at the last one.
+        state.guesses = 0;
+        Ok(Some(token))
     }
 
     /// For the members that this header names.
@@ -108,16 +119,17 @@ impl Door {
                 let mut sent =
                     sent.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
                 sent.find(|(name, value)| name == cookie && Hash::of(&[value.as_bytes()]).is(&session))?;
-                Some(Entered { member: member.clone(), mark: self.mark(member) })
+                Some(Entered { member: member.clone(), mark: self.mark(member, Some(&session)) })
             }
             Way::Unix { header } => {
                 let member: Name = only(headers, header)?.parse().ok()?;
-                Some(Entered { mark: self.mark(&member), member })
+                Some(Entered { mark: self.mark(&member, None), member })
             }
         }
     }
 
-    /// Exchanges the token for a session, and returns the value of `Set-Cookie`.
+    /// Exchanges the token for a session, and returns the value of `Set-Cookie`. The session before
+    /// it ends.
     pub(super) fn sign_in(&self, token: &str) -> Result<String, NoEntry> {
         let Way::Loopback { cookie, state, .. } = &self.way else { return Err(NoEntry::Wrong) };
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,8 +155,9 @@ impl Door {
         Hash::of(&[mark.as_bytes()]).is(&Hash::of(&[entered.mark.as_bytes()]))
     }
 
-    fn mark(&self, member: &Name) -> String {
-        Hash::of(&[self.key.as_bytes(), member.as_str().as_bytes()]).text()
+    fn mark(&self, member: &Name, session: Option<&Hash>) -> String {
+        let session = session.map_or_else(String::new, Hash::text);
+        Hash::of(&[self.key.as_bytes(), member.as_str().as_bytes(), session.as_bytes()]).text()
     }
 }
 
@@ -162,7 +175,13 @@ mod tests {
     use axum::http::HeaderValue;
 
     fn door() -> (Door, Zeroizing<String>) {
-        Door::loopback("alice".parse().expect("a name"), 9).expect("random bytes")
+        let door = Door::loopback("alice".parse().expect("a name"), 9).expect("random bytes");
+        let token = token(&door);
+        (door, token)
+    }
+
+    fn token(door: &Door) -> Zeroizing<String> {
+        door.renew().expect("random bytes").expect("it has tokens")
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -199,6 +218,28 @@ mod tests {
     }
 
     #[test]
+    fn a_new_token_ends_the_session_when_it_is_used() {
+        let (door, first) = door();
+        let enter = |cookie: &str| {
+            let (pair, _) = cookie.split_once(';').expect("attributes");
+            door.enter(&headers(&[("cookie", pair)]))
+        };
+        let old = door.sign_in(&first).expect("the right token");
+        let (second, third) = (token(&door), token(&door));
+        let before = enter(&old).expect("the session goes on");
+        assert_eq!(door.sign_in(&first), Err(NoEntry::Wrong));
+        assert_eq!(door.sign_in(&second), Err(NoEntry::Wrong), "the last token alone is right");
+        let new = door.sign_in(&third).expect("the right token");
+        assert!(enter(&old).is_none(), "there is one session at a time");
+        let after = enter(&new).expect("a session");
+        assert!(!door.is_marked(&after, &before.mark), "a form of the old session is refused");
+        for _ in 0..GUESSES_MAX {
+            let _ = door.sign_in("guess");
+        }
+        assert!(door.sign_in(&token(&door)).is_ok(), "guesses at the old token do not count");
+    }
+
+    #[test]
     fn a_change_comes_from_the_own_page() {
         let (door, _) = door();
         let origin = ("origin", "http://127.0.0.1:9");
@@ -232,5 +273,6 @@ mod tests {
         }
         assert!(Door::unix("X User").is_err());
         assert_eq!(door.sign_in(""), Err(NoEntry::Wrong));
+        assert!(door.renew().expect("no error").is_none());
     }
 }

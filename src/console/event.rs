@@ -13,6 +13,11 @@ pub enum Event<'a> {
         /// The address, `http://127.0.0.1:PORT/?token=TOKEN`, or `None` on a Unix socket.
         address: Option<&'a str>,
     },
+    /// A new address was requested, on loopback. The session ends when a browser uses its token.
+    Renewed {
+        /// The address, as in [`Event::Ready`].
+        address: &'a str,
+    },
     /// A browser exchanged the token for its session.
     SignedIn,
     /// A request had a wrong token.

@@ -144,7 +144,7 @@ pub(super) fn onward() -> Answer {
 pub(super) fn sign_in(status: StatusCode, error: &str) -> Answer {
     let content = html! {
         p { "The terminal in which " code { "hushlog console" } " runs shows an address with a token. \
-            It opens one session in one browser." }
+            It opens one session in one browser. Press Enter there for another one, which ends the session." }
         @if !error.is_empty() { p.error role="alert" { (error) } }
         form method="post" action="/sign-in" enctype="multipart/form-data" autocomplete="off" {
             div.field {

@@ -3,7 +3,8 @@
 //! [`run`] serves it until the process is stopped. The machine needs no identity: values are sealed
 //! to the recipients of the members.
 //!
-//! - On loopback, one browser session acts as one member. A token that works once opens it.
+//! - On loopback, one browser session acts as one member. A token that works once opens it. If the
+//!   browser loses its cookie, [`Renewals`] or SIGUSR1 make another token.
 //! - On a Unix socket, a proxy signs people in, and a header names the member of each request.
 //!
 //! Memory: a request has at most 1 MiB, and 64 clients are served at once. Bodies are wiped. The
@@ -21,6 +22,7 @@ mod pages;
 mod peer;
 mod query;
 mod random;
+mod renewals;
 mod server;
 mod site;
 mod visit;
@@ -32,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use event::{Event, EventSink};
+pub use renewals::Renewals;
 pub use server::run;
 
 use crate::registry::{Name, SigningKey};
@@ -52,6 +55,8 @@ pub struct Setup {
     pub check: Check,
     /// Receives all notices.
     pub emit: EventSink,
+    /// Requests new addresses.
+    pub renewals: Renewals,
 }
 
 /// See [`Setup::check`].

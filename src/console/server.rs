@@ -1,6 +1,7 @@
 //! Listening, and the way of a request to its page.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
@@ -18,7 +19,7 @@ use axum::routing::{MethodFilter, on};
 use rustix::net::SocketType;
 use tokio::net::UnixListener;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -31,6 +32,7 @@ use super::layout;
 use super::pages::{Page, ROUTES};
 use super::peer::{self, Peer};
 use super::query::Query;
+use super::renewals::Renewals;
 use super::site::Site;
 use super::visit::Visit;
 use super::{ConsoleError, Entrance, Event, EventSink, Setup, body};
@@ -76,10 +78,11 @@ pub fn run(setup: Setup) -> Result<(), ConsoleError> {
 
 async fn until_stopped(setup: Setup) -> Result<(), ConsoleError> {
     let mut signals = Vec::new();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::user_defined1()];
+    for kind in kinds {
         signals.push(signal(kind).map_err(ConsoleError::Begin)?);
     }
-    let (listener, door, address, _bound) = open(setup.entrance).await?;
+    let Opened { listener, door, address, _bound } = open(setup.entrance).await?;
     let site = Arc::new(Site {
         path: setup.registry,
         trust: setup.trust,
@@ -92,12 +95,14 @@ async fn until_stopped(setup: Setup) -> Result<(), ConsoleError> {
         pending: Mutex::default(),
         stop: Notify::new(),
     });
-    (site.emit)(Event::Ready { address: address.as_ref().map(|address| address.as_str()) });
-    drop(address);
+    let first = new_address(&site, address).map_err(ConsoleError::Begin)?;
+    (site.emit)(Event::Ready { address: first.as_ref().map(|address| address.as_str()) });
+    drop(first);
     let admit = admission(Arc::clone(&site.emit));
-    let [interrupt, terminate, hangup] = &mut signals[..] else { return Ok(()) };
+    let [interrupt, terminate, hangup, renew] = &mut signals[..] else { return Ok(()) };
     tokio::select! {
         () = serve(listener, router(&site), LIMITS, admit) => {}
+        () = renew_requested(&site, address, &setup.renewals, renew) => {}
         () = site.stop.notified() => sleep(FAREWELL).await,
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -106,20 +111,48 @@ async fn until_stopped(setup: Setup) -> Result<(), ConsoleError> {
     Ok(())
 }
 
-/// Listens. On loopback, also returns the address with the token.
-async fn open(entrance: Entrance) -> Result<(Listener, Door, Option<Zeroizing<String>>, Option<Bound>), ConsoleError> {
+/// A console that listens.
+struct Opened {
+    listener: Listener,
+    door: Door,
+    /// On loopback.
+    address: Option<SocketAddr>,
+    /// Removes a Unix socket.
+    _bound: Option<Bound>,
+}
+
+async fn open(entrance: Entrance) -> Result<Opened, ConsoleError> {
     match entrance {
         Entrance::Loopback { address, member } => {
             let listener = bind(address).await.map_err(ConsoleError::Listen)?;
             let address = listener.local_addr().map_err(ConsoleError::Listen)?;
-            let (door, token) = Door::loopback(member, address.port()).map_err(ConsoleError::Begin)?;
-            let address = Zeroizing::new(format!("http://{address}/?token={}", *token));
-            Ok((Listener::Tcp(listener), door, Some(address), None))
+            let door = Door::loopback(member, address.port()).map_err(ConsoleError::Begin)?;
+            Ok(Opened { listener: Listener::Tcp(listener), door, address: Some(address), _bound: None })
         }
         Entrance::Unix { path, user_header } => {
             let door = Door::unix(&user_header)?;
             let (listener, bound) = listen_at(&path).map_err(ConsoleError::Listen)?;
-            Ok((Listener::Unix(listener), door, None, Some(bound)))
+            Ok(Opened { listener: Listener::Unix(listener), door, address: None, _bound: Some(bound) })
+        }
+    }
+}
+
+/// An address with a new token; `None` on a Unix socket.
+fn new_address(site: &Site, address: Option<SocketAddr>) -> std::io::Result<Option<Zeroizing<String>>> {
+    let token = site.door.renew()?;
+    Ok(address.zip(token).map(|(address, token)| Zeroizing::new(format!("http://{address}/?token={}", *token))))
+}
+
+/// Reports a new address for each request. Does not return.
+async fn renew_requested(site: &Site, address: Option<SocketAddr>, renewals: &Renewals, signal: &mut Signal) {
+    loop {
+        tokio::select! {
+            () = renewals.requested() => {}
+            _ = signal.recv() => {}
+        }
+        // If the system has no random bytes, the last token stays.
+        if let Ok(Some(address)) = new_address(site, address) {
+            (site.emit)(Event::Renewed { address: &address });
         }
     }
 }
@@ -197,7 +230,8 @@ async fn answer(site: Arc<Site>, target: Target, request: Request) -> Response {
         return enter(&site, &head, &token);
     };
     if !is_change && !query.get("token").is_empty() {
-        return see("/").response();
+        // A new token is used up, and an old one, as in the history of the browser, has no effect.
+        return signed_in(&site, query.get("token")).unwrap_or_else(|_| see("/").response());
     }
     if let Some(kept) = site.kept(&entered.member, query.get("again")).filter(|_| !is_change) {
         return kept.response();
@@ -255,6 +289,13 @@ async fn form(head: &Parts, body: Body) -> Result<Form, Answer> {
     form.ok_or_else(|| layout::notice(StatusCode::BAD_REQUEST, "The form is not complete."))
 }
 
+/// Exchanges a token for a session.
+fn signed_in(site: &Site, token: &str) -> Result<Response, NoEntry> {
+    let cookie = site.door.sign_in(token)?;
+    (site.emit)(Event::SignedIn);
+    Ok(with_cookie(see("/").response(), &cookie))
+}
+
 /// Answers a request that may not see pages, with the token that it has.
 fn enter(site: &Site, head: &Parts, token: &str) -> Response {
     if site.door.is_unix() {
@@ -267,14 +308,11 @@ fn enter(site: &Site, head: &Parts, token: &str) -> Response {
         let page = if is_led_here { layout::onward() } else { layout::sign_in(StatusCode::UNAUTHORIZED, "") };
         return page.response();
     }
-    let no = match site.door.sign_in(token) {
-        Ok(cookie) => {
-            (site.emit)(Event::SignedIn);
-            return with_cookie(see("/").response(), &cookie);
-        }
+    let no = match signed_in(site, token) {
+        Ok(response) => return response,
         Err(no) => no,
     };
-    let used = "The token was used already. End the console in its terminal, and start it again.";
+    let used = "The token was used already. Press Enter in the terminal of the console for a new one.";
     let (status, text) = match no {
         NoEntry::Wrong => (StatusCode::FORBIDDEN, "The token is wrong."),
         NoEntry::Used => (StatusCode::FORBIDDEN, used),

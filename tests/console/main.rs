@@ -6,12 +6,15 @@ mod console;
 mod program;
 #[path = "../common/registry/mod.rs"]
 mod registry;
+#[path = "../common/tty/mod.rs"]
+mod tty;
 
 mod attacks;
 mod browser;
 mod import;
 mod pages;
 mod proxy;
+mod renewal;
 mod story;
 mod traces;
 mod writers;

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::program::{HUSHLOG, Killed, ends_within, kill};
@@ -21,6 +21,7 @@ pub(crate) struct Console {
     /// `127.0.0.1:PORT`.
     pub(crate) authority: String,
     pub(crate) token: String,
+    printed: RefCell<BufReader<ChildStdout>>,
     cookie: RefCell<String>,
 }
 
@@ -107,17 +108,35 @@ impl Console {
     }
 
     pub(crate) fn start_by(command: &mut Command) -> Console {
-        let mut child = spawn(command);
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Console::start_with(command, Stdio::null())
+    }
+
+    /// The same with a standard input.
+    pub(crate) fn start_with(command: &mut Command, input: Stdio) -> Console {
+        let mut child = spawn(command, input);
+        let printed = RefCell::new(BufReader::new(child.stdout.take().unwrap()));
         let said = gather(&mut child);
+        let (authority, token) = (String::new(), String::new());
+        let mut console = Console { child: Killed(child), said, authority, token, printed, cookie: RefCell::default() };
+        console.read_address();
+        console
+    }
+
+    /// Reads the next address that it prints.
+    pub(crate) fn read_address(&mut self) {
+        let mut address = String::new();
+        self.printed.get_mut().read_line(&mut address).unwrap();
         let Some((authority, token)) =
             address.trim().strip_prefix("http://").and_then(|rest| rest.split_once("/?token="))
         else {
-            panic!("it printed {address:?} and said {}", said.lock().unwrap());
+            panic!("it printed {address:?} and said {}", self.said());
         };
-        let (authority, token) = (authority.to_owned(), token.to_owned());
-        Console { child: Killed(child), said, authority, token, cookie: RefCell::default() }
+        (self.authority, self.token) = (authority.to_owned(), token.to_owned());
+    }
+
+    /// Its standard input, if that is a pipe.
+    pub(crate) fn input(&mut self) -> ChildStdin {
+        self.child.0.stdin.take().unwrap()
     }
 
     /// Starts a console, and exchanges its token.
@@ -219,8 +238,8 @@ impl Console {
 }
 
 /// Starts the program with piped outputs.
-fn spawn(command: &mut Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+fn spawn(command: &mut Command, input: Stdio) -> Child {
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Gathers the messages of a program.
@@ -245,7 +264,7 @@ impl Behind {
     pub(crate) fn start(desk: &Desk, socket: &Path) -> Behind {
         let mut command = desk.command(HUSHLOG);
         command.args(["console", "--unix"]).arg(socket).args(["--user-header", "X-User"]);
-        let mut child = spawn(&mut command);
+        let mut child = spawn(&mut command, Stdio::null());
         let said = gather(&mut child);
         let behind = Behind { child: Killed(child), said };
         until("it listens", || behind.said().contains("the console listens"));
