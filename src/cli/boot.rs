@@ -3,7 +3,7 @@
 use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
-use hushlog::registry::RegistryId;
+use hushlog::registry::{ExportedSecret, RegistryId};
 use hushlog::session::{Files, Session, SessionDir, SessionError, TargetError, TargetFile, Targets, Text, Written};
 use hushlog::source::{Origin, SourceError, SourceErrorKind, Sourced, session, setting};
 use hushlog::sys::{self, boot};
@@ -61,35 +61,37 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let is_kept = |origin| matches!(origin, Origin::Dotenv | Origin::CredentialFile);
     let is_only_masked = |sourced: &mut Sourced| !sourced.exported.is_exported && is_kept(sourced.origin);
     let masked = loaded.secrets.extract_if(.., is_only_masked).map(|sourced| sourced.exported).collect();
+    let is_file_only = |sourced: &mut Sourced| sourced.exported.is_file_only;
+    let in_files: Vec<_> = loaded.secrets.extract_if(.., is_file_only).map(|sourced| sourced.exported).collect();
     let environment = environment::machine_wide(loaded)?;
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;
-    let targets = plan(&environment)?;
+    let written: Vec<_> = environment.secrets().chain(&in_files).collect();
+    let targets = plan(&written)?;
     let directory =
         session::session_dir()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
     let locked = directory.lock().map_err(failure)?;
     let earlier = locked.read().map_err(failure)?;
     let mut session = Session::new(boot::id(), &environment);
     session.mask(masked);
-    if let Some(earlier) = earlier {
-        session.keep(earlier);
-    }
+    session.mask(in_files.iter().map(ExportedSecret::duplicate).collect());
+    let kept = earlier.map_or(0, |earlier| session.keep(earlier));
     session.name_files(targets.paths());
     compile(&session, args.quiet)?;
-    let secrets = environment.secrets().map(|variable| (variable.secret.name(), variable.secret.expose()));
+    let secrets = written.iter().map(|written| (written.secret.name(), written.secret.expose()));
     locked.write(&session, &Files { texts, secrets: secrets.collect() }).map_err(failure)?;
-    let written = targets.write().map_err(|error| of_target(error).ends(Exit::Io))?;
-    if !written.left.is_empty() {
-        message::warning(&format!("not removed, because the files were changed: {}", written.left.join(", ")));
+    let targets = targets.write().map_err(|error| of_target(error).ends(Exit::Io))?;
+    if !targets.left.is_empty() {
+        message::warning(&format!("not removed, because the files were changed: {}", targets.left.join(", ")));
     }
     if let Some((id, revision)) = revision {
         record(&id, revision)?;
     }
     if !args.quiet {
-        let secrets = environment.secrets();
-        secret_fields::warn(secrets.filter_map(|exported| Some((exported.secret.name(), exported.expires.as_ref()?))));
-        message::summary(&summary(&directory, &environment, &session, &written));
+        let dates = written.iter().filter_map(|exported| Some((exported.secret.name(), exported.expires.as_ref()?)));
+        secret_fields::warn(dates);
+        message::summary(&summary(&directory, &environment, in_files.len(), kept, &targets));
     }
     Ok(Exit::Done)
 }
@@ -132,8 +134,8 @@ fn record(id: &RegistryId, revision: u64) -> Result<(), Failure> {
 }
 
 /// Checks the files that secrets are written to.
-fn plan(environment: &Environment) -> Result<Targets<'_>, Failure> {
-    let files = environment.secrets().filter_map(|exported| {
+fn plan<'a>(secrets: &[&'a ExportedSecret]) -> Result<Targets<'a>, Failure> {
+    let files = secrets.iter().filter_map(|exported| {
         let (secret, value) = (exported.secret.name(), exported.secret.expose());
         Some(TargetFile { secret, target: exported.file.as_ref()?, value })
     });
@@ -172,9 +174,14 @@ fn of_target(error: TargetError) -> Failure {
     }
 }
 
-fn summary(directory: &SessionDir, environment: &Environment, session: &Session, written: &Written) -> String {
+fn summary(
+    directory: &SessionDir,
+    environment: &Environment,
+    in_files: usize,
+    kept: usize,
+    written: &Written,
+) -> String {
     let (variables, secrets) = (environment.variables().len(), environment.secrets().count());
-    let kept = session.entries().len() - secrets;
     let kept = if kept == 0 { String::new() } else { format!("; {kept} exported earlier stay masked") };
     let shown = message::path_text(directory.path());
     let plural = if variables == 1 { "" } else { "s" };
@@ -183,7 +190,8 @@ fn summary(directory: &SessionDir, environment: &Environment, session: &Session,
         (present, 0) => format!(", {}", count(present, "file target")),
         (present, removed) => format!(", {}, {removed} removed", count(present, "file target")),
     };
-    format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{files}{kept}")
+    let only = if in_files == 0 { String::new() } else { format!(", {} in files only", count(in_files, "secret")) };
+    format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{only}{files}{kept}")
 }
 
 fn count(count: usize, what: &str) -> String {

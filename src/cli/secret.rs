@@ -132,7 +132,11 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     let variable = args.change.update_known(&before, |registry, by| registry.add(&draft, by))?;
     warn(&draft.name, &typed);
     secret_fields::warn(draft.fields.expires.iter().map(|date| (draft.name.as_str(), date)));
-    let exported = if args.no_install { "not exported".to_owned() } else { format!("exported as {variable}") };
+    let exported = match variable {
+        _ if args.no_install => "not exported".to_owned(),
+        None => "in files only".to_owned(),
+        Some(variable) => format!("exported as {variable}"),
+    };
     let whose = match scope {
         Scope::Shared => "shared".to_owned(),
         Scope::Private => format!("private to {member}"),

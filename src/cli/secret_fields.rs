@@ -55,6 +55,13 @@ pub(crate) struct FieldArgs {
     #[arg(long, value_name = "PATH")]
     file_target: Option<String>,
 
+    /// Write the value to files only, and set no variable
+    ///
+    /// For certificates and the like. `boot` writes the value to the session's file of this secret,
+    /// and to the path of --file-target; `run` and `export` leave it out. It is masked as before.
+    #[arg(long, conflicts_with = "variable")]
+    file_only: bool,
+
     /// The permissions of that file: 0400, 0440, 0600, 0640 or 0660 [default: 0600]
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
@@ -84,6 +91,10 @@ pub(crate) struct RemovalArgs {
     #[arg(long, conflicts_with_all = ["file_target", "mode"])]
     no_file_target: bool,
 
+    /// Export the secret as a variable again
+    #[arg(long, conflicts_with = "file_only")]
+    no_file_only: bool,
+
     /// Remove the day of expiry
     #[arg(long, conflicts_with = "expires")]
     no_expires: bool,
@@ -98,11 +109,12 @@ impl FieldArgs {
     /// The changes of a present secret.
     pub(crate) fn changes(&self, removal: &RemovalArgs, old: Option<&Entry>) -> Result<FieldChanges, Failure> {
         let old = old.map(Entry::fields).and_then(|fields| fields.file);
-        let Fields { note, variable, file, expires } = self.beside(old.as_ref()).map_err(failure)?;
+        let Fields { note, variable, file, file_only, expires } = self.beside(old.as_ref()).map_err(failure)?;
         Ok(FieldChanges {
             note: change(note, removal.no_note),
             variable: change(variable, removal.no_variable),
             file: change(file, removal.no_file_target),
+            file_only: if file_only { Some(true) } else { removal.no_file_only.then_some(false) },
             expires: change(expires, removal.no_expires),
         })
     }
@@ -127,6 +139,7 @@ impl FieldArgs {
             note: self.note.as_deref().map(Note::new).transpose()?,
             variable: self.variable.as_deref().map(str::parse).transpose()?,
             file,
+            file_only: self.file_only,
             expires: self.expires.as_deref().map(date).transpose()?,
         })
     }

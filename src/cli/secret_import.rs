@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use glob::Pattern;
-use hushlog::registry::{Fate, ImportItem, ImportOptions, ImportPlan, Planned};
+use hushlog::registry::{Destination, Fate, ImportItem, ImportOptions, ImportPlan, Planned};
 use hushlog::source::Dialect;
 use hushlog::source::import::{IMPORT_LEN_MAX, parse};
 
@@ -111,8 +111,8 @@ fn items(args: &ImportArgs) -> Result<Vec<ImportItem>, Failure> {
 /// The line of an item.
 fn row(item: &Planned) -> Vec<String> {
     let (word, text) = match &item.fate {
-        Fate::New(to) => ("new", format!("{} ({}), exported as {}", to.name, to.scope.word(), to.variable)),
-        Fate::Rotated(to) => ("rotated", format!("{} ({}), exported as {}", to.name, to.scope.word(), to.variable)),
+        Fate::New(to) => ("new", destination(to)),
+        Fate::Rotated(to) => ("rotated", destination(to)),
         Fate::Refused(error) => ("refused", error.to_string()),
     };
     vec![word.to_owned(), printable(item.key.as_bytes()), text]
@@ -142,4 +142,9 @@ fn warn_of_short(items: &[ImportItem]) {
     if !names.is_empty() {
         warning(&format!("masked at every occurrence, although short: {}", names.join(", ")));
     }
+}
+
+fn destination(to: &Destination) -> String {
+    let exported = to.variable.as_ref().map(|variable| format!("exported as {variable}"));
+    format!("{} ({}), {}", to.name, to.scope.word(), exported.as_deref().unwrap_or("in files only"))
 }

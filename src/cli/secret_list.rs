@@ -60,6 +60,7 @@ fn print(args: &ListArgs, word: &str) -> Result<Exit, Failure> {
 /// Everything that is ever shown about a secret.
 struct Listed<'a> {
     name: &'a Name,
+    /// As the table shows it.
     variable: String,
     scope: Scope,
     entry: &'a Entry,
@@ -68,7 +69,10 @@ struct Listed<'a> {
 
 fn listed(registry: &Registry) -> impl Iterator<Item = Listed<'_>> {
     registry.secrets().map(|(name, scope, entry)| {
-        let variable = entry.variable_of(name).unwrap_or_else(|_| "(refused)".to_owned());
+        let variable = match entry.variable_of(name) {
+            Ok(variable) => variable.unwrap_or_else(|| "(file only)".to_owned()),
+            Err(_) => "(refused)".to_owned(),
+        };
         Listed { name, variable, scope, entry, fields: entry.fields() }
     })
 }
@@ -136,7 +140,7 @@ impl Listed<'_> {
     fn json(&self) -> serde_json::Value {
         json!({
             "name": self.name.as_str(),
-            "variable": self.variable,
+            "variable": Some(&self.variable).filter(|_| !self.fields.file_only),
             "scope": self.scope.word(),
             "owner": self.entry.owner.as_str(),
             "installed": self.entry.install,
@@ -145,6 +149,7 @@ impl Listed<'_> {
             "changed_by": self.entry.changed_by().as_str(),
             "expires": self.fields.expires,
             "file": self.fields.file,
+            "file_only": self.fields.file_only,
             "note": self.fields.note,
         })
     }

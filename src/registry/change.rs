@@ -102,34 +102,39 @@ impl Registry {
     }
 
     /// Checks that the member can add a secret of this name with these fields, and returns its
-    /// variable. Callers check before they prompt for a value.
+    /// variable, unless it is written to files only. Callers check before they prompt for a value.
     ///
     /// # Errors
     ///
     /// As [`add`](Registry::add).
-    pub fn check_new(&self, name: &Name, scope: Scope, fields: &Fields, member: &Name) -> Result<String, Error> {
-        let variable = match &fields.variable {
-            Some(variable) => variable.to_string(),
-            None => name::variable(name.as_str())?,
-        };
-        name::Allowed::of_machine()?.check(&variable)?;
+    pub fn check_new(
+        &self,
+        name: &Name,
+        scope: Scope,
+        fields: &Fields,
+        member: &Name,
+    ) -> Result<Option<String>, Error> {
+        let variable = fields.variable_of(name)?;
+        if let Some(variable) = &variable {
+            name::Allowed::of_machine()?.check(variable)?;
+        }
         self.member(member)?;
         if self.find(name, Some(scope), member).is_some() {
             return Err(Error::SecretExists { name: name.to_string() });
         }
-        self.check_collision(name, scope, &variable, member)?;
+        self.check_collision(name, scope, variable.as_deref(), member)?;
         self.check_file(name, scope, fields, member)?;
         Ok(variable)
     }
 
     /// Saves a new secret, sealed to the recipients, and returns the variable that it is exported
-    /// as.
+    /// as, unless it is written to files only.
     ///
     /// # Errors
     ///
     /// When the secret exists, another secret is exported as the same variable, or the name is not
     /// a member's.
-    pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<String, Error> {
+    pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<Option<String>, Error> {
         let variable = self.check_new(&draft.name, draft.scope, &draft.fields, by.member)?;
         let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?.with(draft.fields.clone());
         let entries = match draft.scope {
@@ -169,10 +174,11 @@ impl Registry {
         let old = self.entry(name, scope, by.member).ok_or_else(missing)?;
         let install = edit.install.unwrap_or(old.install);
         let fields = edit.fields.of(&old.fields());
-        if fields.variable != old.variable {
-            let variable = old.clone().with(fields.clone()).variable_of(name)?;
+        if (&fields.variable, fields.file_only) != (&old.variable, old.file_only)
+            && let Some(variable) = fields.variable_of(name)?
+        {
             name::Allowed::of_machine()?.check(&variable)?;
-            self.check_collision(name, scope, &variable, by.member)?;
+            self.check_collision(name, scope, Some(&variable), by.member)?;
         }
         if fields.file != old.file {
             self.check_file(name, scope, &fields, by.member)?;
@@ -332,8 +338,10 @@ impl Registry {
     }
 
     /// Refuses a secret that is exported as the same variable as another secret of the same reader.
-    fn check_collision(&self, name: &Name, scope: Scope, variable: &str, member: &Name) -> Result<(), Error> {
-        match self.beside(name, scope, member).find(|(other, _, entry)| entry.spelled(other) == variable) {
+    fn check_collision(&self, name: &Name, scope: Scope, variable: Option<&str>, member: &Name) -> Result<(), Error> {
+        let Some(variable) = variable else { return Ok(()) };
+        let is_same = |other: &Name, entry: &Entry| entry.exported_as(other).as_deref() == Some(variable);
+        match self.beside(name, scope, member).find(|(other, _, entry)| is_same(other, entry)) {
             Some((other, ..)) => {
                 let (name, other, variable) = (name.to_string(), other.to_string(), variable.to_owned());
                 Err(Error::Collision { name, other, variable })

@@ -45,6 +45,8 @@ pub struct Entry {
     pub(super) variable: Option<Variable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<FileTarget>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(super) file_only: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<ExpiryDate>,
     /// An age file, in armour.
@@ -54,8 +56,8 @@ pub struct Entry {
 impl Entry {
     /// An installed entry without optional fields.
     pub(super) fn new(owner: Name, version: String, changed: String, sealed: LitString) -> Entry {
-        let (changed_by, note, variable, file, expires) = (None, None, None, None, None);
-        Entry { owner, version, install: true, changed, changed_by, note, variable, file, expires, sealed }
+        let (changed_by, note, variable, file, file_only, expires) = (None, None, None, None, false, None);
+        Entry { owner, version, install: true, changed, changed_by, note, variable, file, file_only, expires, sealed }
     }
 
     /// The member that made the last change.
@@ -69,33 +71,35 @@ impl Entry {
             note: self.note.clone(),
             variable: self.variable.clone(),
             file: self.file.clone(),
+            file_only: self.file_only,
             expires: self.expires.clone(),
         }
     }
 
     /// The variable that a secret of this name is exported as: the explicit one, or else the one
-    /// that the name spells.
+    /// that the name spells. `None` if it is written to files only.
     ///
     /// # Errors
     ///
     /// When the variable is reserved for the system.
-    pub fn variable_of(&self, name: &Name) -> Result<String, NameError> {
-        match &self.variable {
-            Some(variable) if name::is_reserved(&variable.as_str().to_ascii_uppercase()) => Err(NameError::Reserved),
-            Some(variable) => Ok(variable.to_string()),
-            None => name::variable(name.as_str()),
-        }
+    pub fn variable_of(&self, name: &Name) -> Result<Option<String>, NameError> {
+        self.fields().variable_of(name)
     }
 
     /// As [`variable_of`](Entry::variable_of), whether or not the variable may be set.
+    pub(super) fn exported_as(&self, name: &Name) -> Option<String> {
+        (!self.file_only).then(|| self.spelled(name))
+    }
+
+    /// The variable that names the secret: it is exported as this one, if at all.
     pub(super) fn spelled(&self, name: &Name) -> String {
         self.variable.as_ref().map_or_else(|| name::spelled(name), Variable::to_string)
     }
 
     /// The entry with these fields.
     pub(super) fn with(self, fields: Fields) -> Entry {
-        let Fields { note, variable, file, expires } = fields;
-        Entry { note, variable, file, expires, ..self }
+        let Fields { note, variable, file, file_only, expires } = fields;
+        Entry { note, variable, file, file_only, expires, ..self }
     }
 }
 

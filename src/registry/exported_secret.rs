@@ -41,7 +41,7 @@ pub struct ExportedSecret {
     pub variable: String,
     /// Opaque, and new with every saved value. Empty if the source has no versions.
     pub version: String,
-    /// The file that `boot` writes it to, besides the variable.
+    /// The file that `boot` writes it to.
     pub file: Option<FileTarget>,
     /// The day it expires, if it is known.
     pub expires: Option<ExpiryDate>,
@@ -51,6 +51,9 @@ pub struct ExportedSecret {
     /// without exporting it, a shared one beside a private one of the same name, or one that an
     /// earlier export of this boot made.
     pub is_exported: bool,
+    /// Whether `boot` writes it to files without exporting it. Programs that read no files of a
+    /// session only mask it.
+    pub is_file_only: bool,
 }
 
 impl ExportedSecret {
@@ -64,6 +67,7 @@ impl ExportedSecret {
             expires: None,
             rank,
             is_exported: true,
+            is_file_only: false,
         }
     }
 
@@ -84,6 +88,7 @@ impl ExportedSecret {
             expires: self.expires.clone(),
             rank: self.rank,
             is_exported: self.is_exported,
+            is_file_only: self.is_file_only,
         }
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::credential::looks_like_credential;
 use super::error::Error;
 use super::file_target::FileTarget;
-use super::name::{NAME_LEN_MAX, NameError};
+use super::name::{self, NAME_LEN_MAX, Name, NameError};
 
 /// The longest note, in bytes.
 pub const NOTE_LEN_MAX: usize = 500;
@@ -182,8 +182,22 @@ pub struct Fields {
     pub variable: Option<Variable>,
     /// The file that `boot` writes it to.
     pub file: Option<FileTarget>,
+    /// Whether it is written to files only, and no variable is set.
+    pub file_only: bool,
     /// The day it expires.
     pub expires: Option<ExpiryDate>,
+}
+
+impl Fields {
+    /// The variable that a secret of this name with these fields is exported as.
+    pub(super) fn variable_of(&self, name: &Name) -> Result<Option<String>, NameError> {
+        match &self.variable {
+            _ if self.file_only => Ok(None),
+            Some(variable) if name::is_reserved(&variable.as_str().to_ascii_uppercase()) => Err(NameError::Reserved),
+            Some(variable) => Ok(Some(variable.to_string())),
+            None => name::variable(name.as_str()).map(Some),
+        }
+    }
 }
 
 /// A change of an optional field.
@@ -218,6 +232,8 @@ pub struct FieldChanges {
     pub variable: FieldChange<Variable>,
     /// The file that `boot` writes it to.
     pub file: FieldChange<FileTarget>,
+    /// Whether it is written to files only.
+    pub file_only: Option<bool>,
     /// The day it expires.
     pub expires: FieldChange<ExpiryDate>,
 }
@@ -233,6 +249,7 @@ impl FieldChanges {
             note: self.note.of(old.note.as_ref()),
             variable: self.variable.of(old.variable.as_ref()),
             file: self.file.of(old.file.as_ref()),
+            file_only: self.file_only.unwrap_or(old.file_only),
             expires: self.expires.of(old.expires.as_ref()),
         }
     }

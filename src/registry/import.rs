@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{Draft, Edit, Value};
+use super::entry::Entry;
 use super::environment::By;
 use super::error::Error;
 use super::field::{Fields, Variable};
@@ -57,8 +58,8 @@ pub struct Destination {
     pub name: Name,
     /// The scope.
     pub scope: Scope,
-    /// The variable that it is exported as.
-    pub variable: String,
+    /// The variable that it is exported as, unless it is written to files only.
+    pub variable: Option<String>,
 }
 
 /// An item of a plan.
@@ -132,7 +133,9 @@ impl Registry {
         value(item)?;
         let variable = fields.variable.as_ref().map_or_else(|| name::spelled(&name), Variable::to_string);
         let fate = match self.present(&name, &variable, options.scope, member) {
-            Some((name, scope, variable)) => Fate::Rotated(Destination { name: name.clone(), scope, variable }),
+            Some((name, scope, entry)) => {
+                Fate::Rotated(Destination { name: name.clone(), scope, variable: entry.exported_as(name) })
+            }
             None => {
                 let scope = options.scope.unwrap_or(Scope::Private);
                 let variable = self.check_new(&name, scope, &fields, member)?;
@@ -140,7 +143,8 @@ impl Registry {
             }
         };
         let (Fate::New(to) | Fate::Rotated(to)) = &fate else { return Ok(fate) };
-        match seen.insert(to.variable.clone(), &item.key) {
+        let variable = to.variable.clone().unwrap_or_else(|| name::spelled(&to.name));
+        match seen.insert(variable, &item.key) {
             Some(other) => Err(Error::ImportTwice { key: item.key.clone(), other: other.to_owned() }),
             None => Ok(fate),
         }
@@ -153,17 +157,18 @@ impl Registry {
         variable: &str,
         scope: Option<Scope>,
         member: &Name,
-    ) -> Option<(&Name, Scope, String)> {
+    ) -> Option<(&Name, Scope, &Entry)> {
         let own = self.secrets().filter(|(_, found, entry)| {
             let is_own = *found == Scope::Shared || entry.owner == *member;
             is_own && scope.is_none_or(|scope| scope == *found)
         });
-        let own: Vec<_> = own.map(|(name, scope, entry)| (name, scope, entry.spelled(name))).collect();
-        let by = |is: &dyn Fn(&(&Name, Scope, String)) -> bool| {
+        let own: Vec<_> = own.collect();
+        let by = |is: &dyn Fn(&Name, &Entry) -> bool| {
             // A private secret wins over a shared one.
-            own.iter().filter(|found| is(found)).max_by_key(|(_, scope, _)| *scope).cloned()
+            let found = own.iter().filter(|(name, _, entry)| is(name, entry));
+            found.max_by_key(|(_, scope, _)| *scope).copied()
         };
-        by(&|(_, _, found)| found == variable).or_else(|| by(&|(found, ..)| *found == name))
+        by(&|name, entry| entry.spelled(name) == variable).or_else(|| by(&|found, _| found == name))
     }
 
     /// Saves all items, or none, and returns the plan that was carried out.

@@ -62,7 +62,8 @@ impl Registry {
                 file: entry.file.clone(),
                 expires: entry.expires.clone(),
                 rank: scope.into(),
-                is_exported: entry.install && !hidden,
+                is_exported: entry.install && !hidden && !entry.file_only,
+                is_file_only: entry.install && !hidden && entry.file_only,
             }
         });
         Ok(Opened { secrets: opened.collect(), defaults })
@@ -98,7 +99,7 @@ type Found<'a> = (&'a Name, Scope, &'a Entry);
 fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
     for (name, _, entry) in entries {
-        let variable = entry.spelled(name);
+        let Some(variable) = entry.exported_as(name) else { continue };
         if let Some(other) = seen.insert(variable.clone(), name).filter(|other| other != name) {
             return Err(Error::Collision { name: name.to_string(), other: other.to_string(), variable });
         }

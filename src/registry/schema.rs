@@ -18,6 +18,7 @@ pub(super) fn document() -> Value {
             "note": { "type": "string", "title": "one line of text" },
             "variable": { "type": "string", "title": "a variable, such as OPENAI_API_KEY" },
             "file": file_target(),
+            "file_only": { "type": "boolean" },
             "expires": { "type": "string", "title": "a date, such as 2027-01-31" },
             "sealed": text(),
         }),

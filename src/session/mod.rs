@@ -75,15 +75,17 @@ impl Session {
     }
 
     /// Keeps the entries of an earlier export in the same boot that this one lacks: deleted
-    /// secrets, and old values of rotated ones.
-    pub fn keep(&mut self, earlier: Session) {
+    /// secrets, and old values of rotated ones. Returns their number.
+    pub fn keep(&mut self, earlier: Session) -> usize {
         if earlier.boot != self.boot {
-            return;
+            return 0;
         }
         let known: BTreeSet<(&str, &[u8])> = self.entries.iter().map(identity).collect();
         let kept = earlier.entries.into_iter().filter(|entry| !known.contains(&identity(entry)));
         let kept: Vec<ExportedSecret> = kept.map(|entry| ExportedSecret { is_exported: false, ..entry }).collect();
+        let count = kept.len();
         self.entries.extend(kept);
+        count
     }
 
     /// The [boot](crate::sys::boot::id) of the session. Empty if the system reported none.

@@ -96,6 +96,28 @@ fn a_file_target_is_written_rotated_moved_and_removed() {
 }
 
 #[test]
+fn a_secret_in_files_only_is_masked_and_in_no_environment() {
+    let place = Place::new();
+    place.add(&place.shown("app/key"), &["--file-only"]);
+    place.boot().ends(0).says("exported 0 variables (0 secret) to ").says(", 1 secret in files only, 1 file target\n");
+    assert_eq!(place.read("app/key"), KEY);
+    let run = |name: &str| fs::read_to_string(place.machine.path("run").join(name)).unwrap();
+    assert_eq!(run("secrets/key"), KEY);
+    for name in ["environment", "environment.sh", "environment.fish"] {
+        assert!(!run(name).contains(KEY) && !run(name).contains("KEY="), "{name}");
+    }
+    assert_eq!(place.machine.filter(KEY), "[REDACTED:key]");
+    // A rotated one is in the files, and both are masked.
+    place.machine.ran(&["secret", "edit", "key", "--value-file", "-"], "rotated-value-7").ends(0);
+    place.boot().ends(0).says("; 1 exported earlier stay masked");
+    assert_eq!((place.read("app/key").as_str(), run("secrets/key").as_str()), ("rotated-value-7", "rotated-value-7"));
+    assert_eq!(place.machine.filter(KEY) + &place.machine.filter("rotated-value-7"), "[REDACTED:key][REDACTED:key]");
+    place.edit(&["--no-file-only"]);
+    place.boot().ends(0).says("exported 1 variable (1 secret)");
+    assert!(run("environment").contains("KEY="));
+}
+
+#[test]
 fn a_file_of_someone_else_is_neither_replaced_nor_removed() {
     let place = Place::new();
     fs::write(place.path("app/key"), "theirs").unwrap();

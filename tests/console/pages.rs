@@ -32,6 +32,17 @@ fn a_secret_is_added_changed_and_deleted() {
     assert!(page.body.contains("<option value=\"0640\" selected>") && desk.text().contains("/srv/app/key"));
     console.submit(edit, &[named, &[("note", b"the team's key"), ("expires", b"2099-01-31")]].concat()).is(303);
     console.get("/?q=team").is(200).says("the team's key").says("2099-01-31");
+    console.submit(edit, &[named, file, &[("file-only", b"on")]].concat()).is(303);
+    console.get("/").is(200).says("(file only)");
+    assert!(
+        console
+            .get(edit)
+            .says("In files only")
+            .body
+            .contains("name=\"file-only\" type=\"checkbox\" value=\"on\" checked")
+    );
+    assert!(desk.text().contains("file_only: true"));
+    console.submit(edit, &[named, &[("note", b"the team's key"), ("expires", b"2099-01-31")]].concat()).is(303);
     let (_, secrets, _) = desk.content().unwrap();
     assert_eq!((&*secrets[0].2, secrets[0].3), (VALUE, false));
     let answer = console.submit(edit, &[named, &[("install", b"on"), ("value", b"sk-live-other1")]].concat()).is(303);

@@ -59,6 +59,7 @@ fn r01_a_list_shows_no_length() {
             "changed_by",
             "expires",
             "file",
+            "file_only",
             "installed",
             "name",
             "note",

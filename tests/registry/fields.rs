@@ -185,6 +185,36 @@ fn check_warns_of_secrets_that_expire() {
 }
 
 #[test]
+fn a_secret_in_files_only_has_no_variable() {
+    let desk = Desk::new();
+    add(&desk, "ca-bundle", &["--file-only", "--file-target", "/srv/app/ca.pem"]).ends(0).says("in files only");
+    let found = listed(&desk);
+    assert!(found["variable"].is_null() && found["file_only"] == true && found["installed"] == true, "{found}");
+    assert!(desk.text().contains("    file_only: true\n"));
+    assert!(desk.hushlog(["secret", "list"], b"").ends(0).out().contains("(file only)"));
+    let export = ["export", "--format", "json", "--registry", "registry.yaml"];
+    assert_eq!(desk.hushlog(export, b"").ends(0).out().trim(), "{}");
+    let mut filter = desk.command(program::HUSHLOG);
+    let masked = program::run(filter.args(["--registry", "registry.yaml"]), VALUE).ends(0).out();
+    assert_eq!(masked, "[REDACTED:ca-bundle]");
+
+    // Neither a reserved variable nor that of another secret is in its way.
+    add(&desk, "path", &[]).ends(2).says("reserved");
+    add(&desk, "path", &["--file-only"]).ends(0);
+    add(&desk, "ca.bundle", &[]).ends(0).says("exported as CA_BUNDLE");
+    desk.hushlog(["secret", "edit", "ca-bundle", "--no-file-only"], b"").ends(2).says("would both be exported");
+    desk.hushlog(["secret", "edit", "path", "--no-file-only"], b"").ends(2).says("reserved");
+    desk.hushlog(["secret", "delete", "ca.bundle"], b"").ends(0);
+    desk.hushlog(["secret", "edit", "ca-bundle", "--no-file-only"], b"").ends(0);
+    assert_eq!(listed(&desk)["variable"], "CA_BUNDLE");
+    assert!(desk.text().matches("file_only").count() == 1, "{}", desk.text());
+    add(&desk, "other", &["--file-only", "--variable", "OTHER"]).ends(2);
+
+    let plan = desk.hushlog(["secret", "import", "-", "--dry-run", "--shared"], b"PATH=/bin:/sbin").ends(0);
+    assert!(plan.out().contains("path (shared), in files only"), "{}", plan.out());
+}
+
+#[test]
 fn a_merge_takes_fields_by_the_rule_of_three() {
     use hushlog::registry::{By, Cause, Edit, FieldChange, FieldChanges, Registry, Scope, Side};
     let (mut base, _) = merges::alone();

@@ -45,7 +45,8 @@ impl Team {
 
 fn add(registry: &mut Registry, member: &str, secret: &str, scope: Scope, value: &[u8]) -> Result<String, Error> {
     let draft = Draft::new(secret.parse()?, scope, Value::new(value)?);
-    registry.add(&draft, &By::now(&name(member)))
+    let variable = registry.add(&draft, &By::now(&name(member)))?;
+    Ok(variable.expect("it is exported"))
 }
 
 /// Name, rank, value and export of all opened entries.

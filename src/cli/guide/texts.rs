@@ -204,6 +204,8 @@ pub(crate) const SECRET_END: &str = "Examples:
       note when it expires, and its origin; the value stays
   hushlog secret edit ca-bundle --no-install
       keep a secret without exporting it
+  hushlog secret add tls-key --shared --value-file tls.pem --file-target /srv/app/tls.pem --file-only
+      write a secret to a file at boot, and set no variable
   hushlog secret import .env --shared --dry-run
       show each entry of a file as new, rotated or refused; without --dry-run, ask and save all
   hushlog secret list --json

@@ -22,8 +22,11 @@ pub(super) fn page(visit: &Visit) -> Answer {
     let content = html! {
         p { "This deletes the " (scope.word()) " secret " strong { (name) } "." }
         ul {
-            @if let (true, Ok(variable)) = (is_installed, entry.variable_of(&name)) {
+            @if let (true, Ok(Some(variable))) = (is_installed, entry.variable_of(&name)) {
                 li { "The next VM boot is without " code { "$" (variable) } "." }
+            }
+            @if let (true, Some(file)) = (is_installed, &entry.fields().file) {
+                li { "The next VM boot removes " code { (file.path) } "." }
             }
             li { (sentence(RUNNING)) }
             li { "Copies of the file, such as in version control, still hold the sealed value. If it is known to \

@@ -28,10 +28,11 @@ pub(super) fn controls(visit: &Visit, notes: &Notes, old: &Fields) -> Markup {
     let variable = shown("variable", old.variable.as_ref().map(ToString::to_string));
     let expires = shown("expires", old.expires.as_ref().map(ToString::to_string));
     let path = shown("file-path", old.file.as_ref().map(|file| file.path.to_string()));
+    let is_file_only = if visit.form.is_sent() { visit.form.is_checked("file-only") } else { old.file_only };
     let mode = shown("file-mode", old.file.as_ref().map(|file| file.mode.to_string()));
     let has_error =
         ["note", "variable", "file-path", "file-mode", "expires"].iter().any(|name| notes.of(name).is_some());
-    let is_open = has_error || ![&note, &variable, &path, &expires].iter().all(|text| text.is_empty());
+    let is_open = has_error || is_file_only || ![&note, &variable, &path, &expires].iter().all(|text| text.is_empty());
     html! {
         details open[is_open] {
             summary { "Note, variable, file, expiry" }
@@ -40,6 +41,8 @@ pub(super) fn controls(visit: &Visit, notes: &Notes, old: &Fields) -> Markup {
             (layout::line(notes, "file-path", "File", &path, &html! {
                 "An absolute path, or one below ~/. The next boot also writes the value there."
             }))
+            (layout::check("file-only", "In files only", is_file_only,
+                "No variable is set: for certificates and the like."))
             (layout::field(notes, "file-mode", "Permissions of the file", &html! { "Of its owner and its group." }, &|described| html! {
                 select id="file-mode" name="file-mode" aria-describedby=(described) {
                     @for (value, label) in MODES { option value=(value) selected[*value == mode] { (label) } }
@@ -58,6 +61,7 @@ pub(super) fn read(form: &Form, notes: &mut Notes) -> Fields {
         note: one(form.text("note"), Note::new, notes),
         variable: one(form.text("variable"), str::parse, notes),
         file: file(form, notes),
+        file_only: form.is_checked("file-only"),
         expires: one(form.text("expires"), str::parse, notes),
     }
 }
@@ -68,6 +72,7 @@ pub(super) fn changes(form: &Form, old: &Fields, notes: &mut Notes) -> FieldChan
         note: change(form.text("note"), old.note.as_ref(), Note::new, notes),
         variable: change(form.text("variable"), old.variable.as_ref(), str::parse, notes),
         file: to(file(form, notes), old.file.as_ref(), form.text("file-path")),
+        file_only: Some(form.is_checked("file-only")),
         expires: change(form.text("expires"), old.expires.as_ref(), str::parse, notes),
     }
 }

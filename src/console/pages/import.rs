@@ -137,7 +137,12 @@ fn row(item: &Planned) -> Markup {
             td role="cell" data-title="Effect" { @if secret.is_err() { strong.error { (effect) } } @else { (effect) } }
             td role="cell" data-title="Secret" {
                 @match secret {
-                    Ok(to) => { (to.name) ", " (to.scope.word()) ", exported as " code { "$" (to.variable) } }
+                    Ok(to) => { (to.name) ", " (to.scope.word()) ", "
+                        @match &to.variable {
+                            Some(variable) => { "exported as " code { "$" (variable) } }
+                            None => { "in files only" }
+                        }
+                    }
                     Err(error) => { (sentence(&error.to_string())) }
                 }
             }

@@ -96,7 +96,11 @@ pub(super) fn edit(visit: &Visit) -> Answer {
     let is_installed = if visit.form.is_sent() { visit.form.is_checked("install") } else { entry.install };
     let content = html! {
         p {
-            @if let Ok(variable) = entry.variable_of(&name) { "Exported as " code { "$" (variable) } ", " }
+            @match entry.variable_of(&name) {
+                Ok(Some(variable)) => { "Exported as " code { "$" (variable) } ", " }
+                Ok(None) => { "In files only, " }
+                Err(_) => {}
+            }
             (scope.word()) ", changed " (layout::time(&entry.changed)) " by " (entry.changed_by()) "."
         }
         form.entry method="post" enctype="multipart/form-data" autocomplete="off" {

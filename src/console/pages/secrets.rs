@@ -69,7 +69,10 @@ fn installed(entry: &Entry) -> &'static str {
 pub(super) fn page(visit: &Visit) -> Answer {
     let now = SystemTime::now();
     let all = visit.registry().secrets().map(|(name, scope, entry)| {
-        let variable = entry.variable_of(name).unwrap_or_else(|_| "(refused)".to_owned());
+        let variable = match entry.variable_of(name) {
+            Ok(variable) => variable.map_or_else(|| "(file only)".to_owned(), |variable| format!("${variable}")),
+            Err(_) => "(refused)".to_owned(),
+        };
         let Fields { note, expires, .. } = entry.fields();
         let expiry = expires.as_ref().map_or(Expiry::Later, |date| date.state(now));
         let text = |field: Option<String>| field.unwrap_or_default();
@@ -175,7 +178,7 @@ fn row(visit: &Visit, row: &Row<'_>) -> Markup {
     html! {
         tr role="row" {
             th role="rowheader" scope="row" { (name) @if !note.is_empty() { p.hint { (note) } } }
-            td role="cell" data-title="Variable" { code { "$" (variable) } }
+            td role="cell" data-title="Variable" { code { (variable) } }
             td role="cell" data-title="Scope" { @if *scope == Scope::Shared { "Shared" } @else { "Private" } }
             td role="cell" data-title="Owner" { (entry.owner) }
             td role="cell" data-title="In VMs" { (installed(entry)) }

@@ -340,10 +340,10 @@ fn with_fields_of(content: &Content, fields: &Content) -> Option<Content> {
     }
 }
 
-/// The variable that a secret is exported as.
+/// The variable that a secret is exported as, if any.
 fn variable(content: &Content, name: &Name) -> Option<String> {
     match content {
-        Content::Secret(entry) => Some(entry.spelled(name)),
+        Content::Secret(entry) => entry.exported_as(name),
         Content::History(_) => None,
     }
 }
