@@ -29,11 +29,11 @@ pub(crate) enum MemberCommand {
 
 /// The identity that reseals.
 #[derive(Debug, Args)]
-struct IdentityArgs {
+pub(crate) struct IdentityArgs {
     /// The identity that opens the values to reseal [default: $HUSHLOG_IDENTITY, or
     /// ~/.config/hushlog/identity.txt]
     #[arg(long, value_name = "FILE")]
-    identity: Option<PathBuf>,
+    pub(super) identity: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

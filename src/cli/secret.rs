@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hushlog::registry::{By, Draft, Edit, Name, Registry, Scope, Value};
+use hushlog::registry::{By, Draft, Edit, Error, Identity, Name, Registry, Scope, Value};
 
 use super::exit::Exit;
-use super::message::{Failure, summary, warning};
-use super::registry::{ChangeArgs, failure, name};
+use super::member::IdentityArgs;
+use super::message::{Failure, note, summary, warning};
+use super::registry::{ChangeArgs, failure, identity, name};
 use super::secret_fields::{self, FieldArgs, RemovalArgs, ScopeArgs};
 use super::secret_import::{self, ImportArgs};
 use super::secret_list::{self, ListArgs, SearchArgs};
@@ -23,6 +24,9 @@ pub(crate) enum SecretCommand {
     /// --keep-newline is given.
     Add(AddArgs),
     /// Save another value of a secret, or change its fields, or whether it is exported
+    ///
+    /// The variable and the file target are sealed with the value. To change them without the value
+    /// takes an identity that opens it; without one, the value is asked for.
     Edit(EditArgs),
     /// Save many secrets from a dotenv or JSON file: all of them, or none
     ///
@@ -90,6 +94,8 @@ pub(crate) struct EditArgs {
     #[command(flatten)]
     removal: RemovalArgs,
     #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
     change: ChangeArgs,
 }
 
@@ -155,12 +161,26 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     let old = before.registry().secret(&own, scope, &member).map(|(_, entry)| entry);
     let install = if args.install { Some(true) } else { args.no_install.then_some(false) };
     let fields = args.fields.changes(&args.removal, old)?;
+    // Checked before the user types anything.
+    let tried = Edit { install, fields: fields.clone(), ..Edit::default() };
+    let needs_value = match before.registry().clone().edit(&own, scope, &tried, &By::now(&member)) {
+        Err(Error::ValueNeeded) => true,
+        tried => tried.map(|_| false).map_err(failure)?,
+    };
+    let identity = match &args.value.value_file {
+        None if needs_value => own_identity(args, before.registry(), &member)?,
+        _ => None,
+    };
     let typed = match &args.value.value_file {
+        None if needs_value && identity.is_none() => {
+            note("the variable and the file are sealed with the value, so it is needed to change them");
+            Some(value::read(None, own.as_str(), false)?)
+        }
         None if install.is_some() || !fields.is_empty() => None,
         file => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),
     };
     let value = typed.as_deref().map(|typed| Value::new(typed)).transpose().map_err(failure)?;
-    let edit = Edit { value, install, fields };
+    let edit = Edit { value, install, fields, identity: identity.as_ref() };
     let change = |registry: &mut Registry, by: &By<'_>| registry.edit(&own, scope, &edit, by);
     let scope = args.change.update_known(&before, change)?;
     if let Some(typed) = &typed {
@@ -169,6 +189,13 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     let what = if typed.is_some() { "saved a new value of" } else { "changed" };
     summary(&format!("{what} {own} ({}); machines get it at their next start", scope.word()));
     Ok(Exit::Done)
+}
+
+/// The identity of the acting member, if it is here.
+fn own_identity(args: &EditArgs, registry: &Registry, member: &Name) -> Result<Option<Identity>, Failure> {
+    let own = registry.members().find(|(name, _)| *name == member).map(|(_, own)| &own.recipient);
+    let found = identity(args.identity.identity.as_deref())?;
+    Ok(found.filter(|found| own.is_some_and(|own| found.recipients().contains(own))))
 }
 
 fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {

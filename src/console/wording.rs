@@ -30,7 +30,9 @@ pub(super) fn whole(error: &SourceError) -> String {
 pub(super) fn of_field(error: Error) -> (&'static str, String) {
     let field = match &error {
         Error::Name(_) | Error::SecretExists { .. } | Error::Collision { .. } => "name",
-        Error::ValueEmpty | Error::ValueTooShort | Error::ValueTooLong | Error::ValueNul => "value",
+        Error::ValueNeeded | Error::ValueEmpty | Error::ValueTooShort | Error::ValueTooLong | Error::ValueNul => {
+            "value"
+        }
         Error::NoEnvironment { .. } => "environment",
         Error::NoVariable { .. } => "variable",
         Error::LooksLikeCredential { .. } | Error::DefaultValue { .. } => "setting",
@@ -48,6 +50,7 @@ pub(super) fn of_field(error: Error) -> (&'static str, String) {
         }
         Error::LooksLikeCredential { .. } => Some("Save it as a secret."),
         Error::ValueTooLong => Some("Keep it in its own file, encrypted with age."),
+        Error::ValueNeeded => Some("Type it again."),
         _ if field == "value" => Some("Type another one."),
         _ => None,
     };

@@ -49,6 +49,9 @@ pub struct Edit<'a> {
     pub install: Option<bool>,
     /// The optional fields.
     pub fields: FieldChanges,
+    /// Opens the value if it has to be sealed again: the variable and the file target are sealed
+    /// with it, unless the registry has no revision.
+    pub identity: Option<&'a Identity>,
 }
 
 /// A value that may be saved. `Debug` does not show it.
@@ -136,7 +139,7 @@ impl Registry {
     /// a member's.
     pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<Option<String>, Error> {
         let variable = self.check_new(&draft.name, draft.scope, &draft.fields, by.member)?;
-        let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?.with(draft.fields.clone());
+        let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, &draft.fields, by)?;
         let entries = match draft.scope {
             Scope::Shared => &mut self.document.shared,
             Scope::Private => self.document.private.entry(by.member.clone()).or_default(),
@@ -162,12 +165,18 @@ impl Registry {
         self.find(name, scope, member).ok_or_else(|| Error::NoSecret { name: name.to_string() })
     }
 
+    /// The fields that a value is sealed with. Earlier programs, which write no revision, know
+    /// none.
+    fn bound(&self, fields: &Fields) -> Option<String> {
+        self.revision().map(|_| fields.bound())
+    }
+
     /// Changes a secret: its value, whether it is exported, or its fields. Returns its scope.
     ///
     /// # Errors
     ///
-    /// When the member has no such secret, or the new variable is reserved or belongs to another
-    /// secret.
+    /// When the member has no such secret, the new variable is reserved or belongs to another
+    /// secret, or the value has to be sealed again, and there is neither it nor an identity.
     pub fn edit(&mut self, name: &Name, scope: Option<Scope>, edit: &Edit<'_>, by: &By<'_>) -> Result<Scope, Error> {
         let missing = || Error::NoSecret { name: name.to_string() };
         let scope = self.check_old(name, scope, by.member)?;
@@ -184,13 +193,17 @@ impl Registry {
             self.check_file(name, scope, &fields, by.member)?;
         }
         let new = match &edit.value {
-            Some(value) => self.sealed(name, scope, install, value, by)?,
+            Some(value) => self.sealed(name, scope, install, value, &fields, by)?,
             None => {
                 let changed_by = Some(by.member.clone()).filter(|member| *member != old.owner);
-                Entry { install, changed: by.at.clone(), changed_by, ..old.clone() }
+                let mut new = Entry { install, changed: by.at.clone(), changed_by, ..old.clone() };
+                if self.bound(&fields) != self.bound(&old.fields()) {
+                    let identity = edit.identity.ok_or(Error::ValueNeeded)?;
+                    self.reseal_entry(identity, name, scope, &mut new, &fields)?;
+                }
+                new.with(fields)
             }
         };
-        let new = new.with(fields);
         *self.entry_mut(name, scope, by.member).ok_or_else(missing)? = new;
         Ok(scope)
     }
@@ -269,31 +282,51 @@ impl Registry {
         let identity = identity.ok_or(Error::IdentityNeeded { count })?;
         let mut document = self.document.clone();
         for (name, entry) in &mut document.shared {
-            self.reseal_entry(identity, name, Scope::Shared, entry)?;
+            let fields = entry.fields();
+            self.reseal_entry(identity, name, Scope::Shared, entry, &fields)?;
         }
         for (name, entry) in member.and_then(|member| document.private.get_mut(member)).into_iter().flatten() {
-            self.reseal_entry(identity, name, Scope::Private, entry)?;
+            let fields = entry.fields();
+            self.reseal_entry(identity, name, Scope::Private, entry, &fields)?;
         }
         self.document = document;
         Ok(count)
     }
 
-    fn reseal_entry(&self, identity: &Identity, name: &Name, scope: Scope, entry: &mut Entry) -> Result<(), Error> {
+    /// Seals the value of an entry again, with these fields.
+    fn reseal_entry(
+        &self,
+        identity: &Identity,
+        name: &Name,
+        scope: Scope,
+        entry: &mut Entry,
+        fields: &Fields,
+    ) -> Result<(), Error> {
         let value = open_entry(identity, self.id(), name, scope, entry)?;
         let place = Place { registry: self.id(), name, scope, owner: &entry.owner, version: &entry.version };
-        let sealed = seal::seal(&place, &value, &self.recipients(scope, &entry.owner)?)?;
+        let recipients = self.recipients(scope, &entry.owner)?;
+        let sealed = seal::seal(&place, self.bound(fields).as_deref(), &value, &recipients)?;
         entry.sealed.0 = sealed;
         Ok(())
     }
 
     /// A new version of an entry.
-    fn sealed(&self, name: &Name, scope: Scope, install: bool, value: &Value<'_>, by: &By<'_>) -> Result<Entry, Error> {
+    fn sealed(
+        &self,
+        name: &Name,
+        scope: Scope,
+        install: bool,
+        value: &Value<'_>,
+        fields: &Fields,
+        by: &By<'_>,
+    ) -> Result<Entry, Error> {
         let version = new_version()?;
         let place = Place { registry: self.id(), name, scope, owner: by.member, version: &version };
-        let sealed = seal::seal(&place, value.0, &self.recipients(scope, by.member)?)?;
+        let recipients = self.recipients(scope, by.member)?;
+        let sealed = seal::seal(&place, self.bound(fields).as_deref(), value.0, &recipients)?;
         let (owner, changed) = (by.member.clone(), by.at.clone());
         let entry = Entry::new(owner, version, changed, sealed.into());
-        Ok(Entry { install, ..entry })
+        Ok(Entry { install, ..entry }.with(fields.clone()))
     }
 
     fn recipients(&self, scope: Scope, owner: &Name) -> Result<Vec<&Recipient>, Error> {

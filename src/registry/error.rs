@@ -311,9 +311,19 @@ pub enum Error {
         /// The entry.
         entry: String,
     },
+    /// The variable or the file of a secret cannot change without its value, or an identity that
+    /// opens it.
+    #[error("the variable and the file are sealed with the value, which is needed to change them")]
+    ValueNeeded,
     /// A sealed value is bound to another entry.
     #[error("cannot open {entry}: its value was sealed for another name, scope, owner, version or registry")]
     WrongBinding {
+        /// The entry.
+        entry: String,
+    },
+    /// A sealed value is bound to another variable or file.
+    #[error("cannot open {entry}: its variable or file was changed after its value was sealed for them")]
+    WrongFields {
         /// The entry.
         entry: String,
     },

@@ -198,6 +198,19 @@ impl Fields {
             None => name::variable(name.as_str()).map(Some),
         }
     }
+
+    /// The fields that are sealed with a value, as lines: the variable, which is `-` if the name
+    /// spells it, and missing if there is none; and mode and path of the file target. No field has
+    /// a line end.
+    pub(super) fn bound(&self) -> String {
+        let variable = match &self.variable {
+            _ if self.file_only => String::new(),
+            Some(variable) => format!("variable: {variable}\n"),
+            None => "variable: -\n".to_owned(),
+        };
+        let file = self.file.as_ref().map_or_else(|| "-".to_owned(), |file| format!("{} {}", file.mode, file.path));
+        format!("{variable}file: {file}\n")
+    }
 }
 
 /// A change of an optional field.

@@ -78,6 +78,10 @@ fn of_request(error: &Error) -> Option<&'static str> {
         Error::NoSecret { .. } => "`hushlog secret list` lists the secrets",
         Error::ValueTooLong => "keep it in its own file, encrypted with age",
         Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
+        Error::WrongFields { .. } => {
+            "restore the file, or set them with `hushlog secret edit` and the value, if they are as they should be"
+        }
+        Error::ValueNeeded => "give the value with --value-file, or an identity that opens it with --identity FILE",
         Error::WrongBinding { .. } | Error::Damaged { .. } => {
             "the file was changed by hand; restore it, or save the value again with `hushlog secret edit`"
         }

@@ -142,12 +142,13 @@ pub(super) fn open_entry(
     entry: &Entry,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let place = Place { registry, name, scope, owner: &entry.owner, version: &entry.version };
-    seal::open(identity, &place, &entry.sealed.0).map_err(|problem| {
+    seal::open(identity, &place, &entry.fields().bound(), &entry.sealed.0).map_err(|problem| {
         let entry = describe(name, scope);
         match problem {
             Unopened::NotForUs => Error::NotForUs { entry },
             Unopened::Broken => Error::Damaged { entry },
             Unopened::WrongBinding => Error::WrongBinding { entry },
+            Unopened::WrongFields => Error::WrongFields { entry },
         }
     })
 }

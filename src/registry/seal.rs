@@ -11,9 +11,16 @@
 //! owner: alice
 //! version: 7c2m4q6w9r3t5y8p
 //! padding: ==========
+//! variable: -
+//! file: 0600 /srv/app/key
 //!
 //! sk-live-4f9QzX
 //! ```
+//!
+//! The last two lines are the [bound fields](super::field::Fields::bound): with access to the file,
+//! but without the value, nobody can send it to another variable or file. In a registry
+//! without a revision, values are sealed without them, and a value without them opens whatever
+//! fields its entry has: earlier programs sealed it.
 //!
 //! `age -d` shows all of it. In a registry of format 1, which has no id, the first line ends in 1,
 //! and the second one is missing. The padding makes the length a multiple of [`PADDED_TO`], because
@@ -253,6 +260,8 @@ pub(super) enum Unopened {
     Broken,
     /// It is bound to another entry.
     WrongBinding,
+    /// It is bound to other fields.
+    WrongFields,
 }
 
 /// The binding of a value: its place in the registry.
@@ -276,15 +285,23 @@ impl Place<'_> {
     }
 }
 
-/// Seals a value bound to its place, as an armored age file.
-pub(super) fn seal(place: &Place<'_>, value: &[u8], recipients: &[&Recipient]) -> Result<String, Error> {
+/// Seals a value bound to its place and to these fields, as an armored age file.
+pub(super) fn seal(
+    place: &Place<'_>,
+    bound: Option<&str>,
+    value: &[u8],
+    recipients: &[&Recipient],
+) -> Result<String, Error> {
     let head = place.head();
-    let len = head.len() + 2 + value.len();
+    let bound = bound.unwrap_or_default();
+    let len = head.len() + 1 + bound.len() + 1 + value.len();
     let padded = len.next_multiple_of(PADDED_TO);
     let mut plain = Zeroizing::new(Vec::with_capacity(padded));
     plain.extend_from_slice(head.as_bytes());
     plain.resize(head.len() + padded - len, b'=');
-    plain.extend_from_slice(b"\n\n");
+    plain.push(b'\n');
+    plain.extend_from_slice(bound.as_bytes());
+    plain.push(b'\n');
     plain.extend_from_slice(value);
     encrypt(&plain, recipients)
 }
@@ -312,11 +329,18 @@ fn open_all(identity: &Identity, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Uno
     })
 }
 
-/// Opens a value, which must be bound to this place.
-pub(super) fn open(identity: &Identity, place: &Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+/// Opens a value, which must be bound to this place, and to these fields if to any.
+pub(super) fn open(
+    identity: &Identity,
+    place: &Place<'_>,
+    bound: &str,
+    sealed: &str,
+) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let plain = open_all(identity, sealed)?;
     let rest = plain.strip_prefix(place.head().as_bytes()).ok_or(Unopened::WrongBinding)?;
     let padding = rest.iter().take_while(|&&b| b == b'=').count();
-    let value = rest[padding..].strip_prefix(b"\n\n").ok_or(Unopened::Broken)?;
+    let rest = rest[padding..].strip_prefix(b"\n").ok_or(Unopened::Broken)?;
+    let value = rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(bound.as_bytes())?.strip_prefix(b"\n"));
+    let value = value.ok_or(Unopened::WrongFields)?;
     Ok(Zeroizing::new(value.to_vec()))
 }

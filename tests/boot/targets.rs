@@ -37,7 +37,7 @@ impl Place {
     }
 
     fn edit(&self, args: &[&str]) {
-        self.machine.ran(&[&["secret", "edit", "key"], args].concat(), "").ends(0);
+        self.machine.ran(&[&["secret", "edit", "key", "--identity", "vm.txt"], args].concat(), "").ends(0);
     }
 
     fn boot(&self) -> Ran {
@@ -157,7 +157,7 @@ fn a_boot_that_was_killed_is_completed() {
 
 #[test]
 fn unsafe_paths_are_refused_before_anything_is_exported() {
-    let place = Place::new();
+    let place = Place { machine: Machine::of_earlier_program(), ..Place::new() };
     let set_mode = |name: &str, mode| fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
     place.add(&place.shown("app/key"), &[]);
     set_mode("app", 0o770);
@@ -191,6 +191,27 @@ fn unsafe_paths_are_refused_before_anything_is_exported() {
     }
     fs::write(&path, text.replace(&place.shown("app/key"), "/etc/../etc/x")).unwrap();
     place.boot().ends(2).says("file.path: must be an absolute path");
+}
+
+#[test]
+fn a_registry_that_was_changed_sends_no_value_elsewhere() {
+    let place = Place::new();
+    place.add(&place.shown("app/key"), &[]);
+    let path = place.machine.path("registry.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    // Anyone can compute the digest, which is of the members. The directory may be another user's.
+    for (old, new) in [
+        (place.shown("app/key"), place.shown("app/other")),
+        ("0600".to_owned(), "0660".to_owned()),
+        ("      file:\n".to_owned(), "      variable: SENTRY_DSN\n      file:\n".to_owned()),
+    ] {
+        assert!(text.contains(&old), "{text}");
+        fs::write(&path, text.replace(&old, &new)).unwrap();
+        place.boot().ends(2).says("its variable or file was changed after its value was sealed for them");
+    }
+    assert!(place.names().is_empty() && !place.machine.path("run/session").exists());
+    fs::write(&path, text).unwrap();
+    place.boot().ends(0);
 }
 
 #[test]

@@ -26,23 +26,22 @@ fn a_secret_is_added_changed_and_deleted() {
     let named: &[(&str, &[u8])] = &[("name", b"openai-api-key"), ("scope", b"shared")];
     console.submit(edit, &[named, wrong].concat()).is(422).says("reserved, because programs read code");
     let file: &[(&str, &[u8])] = &[("file-path", b"/srv/app/key"), ("file-mode", b"0640")];
-    console.submit(edit, &[named, file].concat()).is(303);
+    let again: &[(&str, &[u8])] = &[("value", VALUE)];
+    // Variable and file are sealed with the value.
+    let page = console.submit(edit, &[named, file].concat()).is(422).says("Type it again.");
+    assert_eq!(page.value("file-path"), Some("/srv/app/key"));
+    console.submit(edit, &[named, file, again].concat()).is(303);
     let page = console.get(edit).is(200);
     assert_eq!(page.value("file-path"), Some("/srv/app/key"));
     assert!(page.body.contains("<option value=\"0640\" selected>") && desk.text().contains("/srv/app/key"));
+    console.submit(edit, &[named, file, &[("file-only", b"on")], again].concat()).is(303);
+    console.get("/").is(200).says("(file only)");
+    let page = console.get(edit).says("In files only");
+    assert!(page.body.contains("name=\"file-only\" type=\"checkbox\" value=\"on\" checked"));
+    assert!(desk.text().contains("file_only: true"));
+    console.submit(edit, &[named, again].concat()).is(303);
     console.submit(edit, &[named, &[("note", b"the team's key"), ("expires", b"2099-01-31")]].concat()).is(303);
     console.get("/?q=team").is(200).says("the team's key").says("2099-01-31");
-    console.submit(edit, &[named, file, &[("file-only", b"on")]].concat()).is(303);
-    console.get("/").is(200).says("(file only)");
-    assert!(
-        console
-            .get(edit)
-            .says("In files only")
-            .body
-            .contains("name=\"file-only\" type=\"checkbox\" value=\"on\" checked")
-    );
-    assert!(desk.text().contains("file_only: true"));
-    console.submit(edit, &[named, &[("note", b"the team's key"), ("expires", b"2099-01-31")]].concat()).is(303);
     let (_, secrets, _) = desk.content().unwrap();
     assert_eq!((&*secrets[0].2, secrets[0].3), (VALUE, false));
     let answer = console.submit(edit, &[named, &[("install", b"on"), ("value", b"sk-live-other1")]].concat()).is(303);

@@ -145,6 +145,100 @@ fn a_signature_covers_the_fields() {
 }
 
 #[test]
+fn variable_and_file_are_sealed_with_the_value() {
+    let desk = Desk::new();
+    let fields = ["--variable", "DEPLOY_TOKEN", "--file-target", "/srv/app/key", "--mode", "0400"];
+    add(&desk, "token", &[&fields[..], &["--note", "ours", "--expires", "2999-01-01"]].concat()).ends(0);
+    add(&desk, "plain", &[]).ends(0);
+    let text = desk.text();
+    let export = || desk.hushlog(["export", "--format", "json", "--registry", "registry.yaml"], b"");
+    export().ends(0);
+    let file = "    file:\n      path: /srv/app/key\n      mode: '0400'\n";
+    let file = if text.contains(file) { file.to_owned() } else { file.replace('\'', "\"") };
+    assert!(text.contains(&file), "{text}");
+    let of_plain = text.split("  plain:\n").nth(1).unwrap();
+    let sealed = &of_plain[of_plain.find("    sealed:").unwrap()..of_plain.find("-----END").unwrap()];
+    for (old, new) in [
+        ("DEPLOY_TOKEN", "SENTRY_DSN"),
+        ("    variable: DEPLOY_TOKEN\n", ""),
+        ("/srv/app/key", "/home/mallory/key"),
+        ("0400", "0660"),
+        (&file, ""),
+        (&file, &format!("{file}    file_only: true\n")),
+        (sealed, &format!("    file_only: true\n{sealed}")),
+        (sealed, &format!("    variable: SENTRY_DSN\n{sealed}")),
+        (sealed, &format!("{file}{sealed}").replace("/app/", "/other/")),
+    ] {
+        assert_eq!(text.matches(old).count(), 1, "{old}");
+        fs::write(desk.registry(), text.replace(old, new)).unwrap();
+        export().ends(2).says("its variable or file was changed after its value was sealed for them");
+    }
+    // The others are for people.
+    for (old, new) in [("note: ours", "note: mine"), ("2999-01-01", "2998-01-01")] {
+        fs::write(desk.registry(), text.replace(old, new)).unwrap();
+        export().ends(0);
+    }
+}
+
+#[test]
+fn a_new_variable_or_file_needs_the_value_or_an_identity() {
+    let desk = Desk::new();
+    add(&desk, "token", &[]).ends(0);
+    let before = listed(&desk);
+    let exported = |text: &str| {
+        let export = ["export", "--format", "json", "--registry", "registry.yaml", "--identity", "key.txt"];
+        assert_eq!(desk.hushlog(export, b"").ends(0).out().split_whitespace().collect::<String>(), text);
+    };
+    fs::copy(desk.path("alice.txt"), desk.path("key.txt")).unwrap();
+    desk.hushlog(["secret", "edit", "token", "--variable", "A_TOKEN", "--identity", "key.txt"], b"").ends(0);
+    let own = String::from_utf8(VALUE.to_vec()).unwrap();
+    exported(&format!("{{\"A_TOKEN\":\"{own}\"}}"));
+    assert_eq!(listed(&desk)["version"], before["version"], "the value is the same");
+    // The identity of another member, or none.
+    desk.hushlog(["keygen", "--output", "other.txt"], b"").ends(0);
+    fs::remove_file(desk.path("alice.txt")).unwrap();
+    for more in [&["--identity", "other.txt"][..], &[]] {
+        let mut edit = desk.command(program::HUSHLOG);
+        edit.args(["secret", "edit", "token", "--file-target", "/srv/app/key"])
+            .args(more)
+            .env_remove("HUSHLOG_IDENTITY");
+        let ran =
+            program::run(&mut edit, b"").ends(2).says("are sealed with the value, so it is needed to change them");
+        ran.says("there is no terminal to type the value in");
+    }
+    let closed = ["secret", "edit", "token", "--file-target", "/etc/cron.d/x", "--identity", "other.txt"];
+    desk.hushlog(closed, b"").ends(2).says("is reserved, because programs read code");
+    let typed = ["secret", "edit", "token", "--no-variable", "--file-only", "--value-file", "-"];
+    desk.hushlog(typed, b"another value").ends(0);
+    exported("{}");
+    // Other fields need neither.
+    desk.hushlog(["secret", "edit", "token", "--note", "ours", "--expires", "90d", "--no-install"], b"").ends(0);
+    exported("{}");
+}
+
+#[test]
+fn a_value_of_an_earlier_program_is_sealed_with_its_fields_when_it_is_sealed_again() {
+    let desk = Desk::new();
+    let earlier =
+        desk.text().lines().filter(|line| !line.starts_with("revision:")).collect::<Vec<_>>().join("\n") + "\n";
+    fs::write(desk.registry(), earlier).unwrap();
+    add(&desk, "token", &["--variable", "A_TOKEN"]).ends(0);
+    let export = || desk.hushlog(["export", "--format", "json", "--registry", "registry.yaml"], b"");
+    let rename = |from: &str, to: &str| fs::write(desk.registry(), desk.text().replace(from, to)).unwrap();
+    rename("A_TOKEN", "B_TOKEN");
+    assert!(export().ends(0).out().contains("B_TOKEN"), "earlier programs do not seal the fields");
+    fs::rename(desk.path("alice.txt"), desk.path("key.txt")).unwrap();
+    desk.hushlog(["secret", "edit", "token", "--variable", "C_TOKEN"], b"").ends(0);
+    fs::rename(desk.path("key.txt"), desk.path("alice.txt")).unwrap();
+    desk.hushlog(["registry", "upgrade"], b"").ends(0);
+    assert!(export().ends(0).out().contains("C_TOKEN"));
+    desk.hushlog(["secret", "edit", "token", "--variable", "D_TOKEN"], b"").ends(0);
+    assert!(export().ends(0).out().contains("D_TOKEN"));
+    rename("D_TOKEN", "E_TOKEN");
+    export().ends(2).says("its variable or file was changed");
+}
+
+#[test]
 fn fields_in_a_file_are_checked() {
     let desk = Desk::new();
     add(
@@ -217,11 +311,11 @@ fn a_secret_in_files_only_has_no_variable() {
 #[test]
 fn a_merge_takes_fields_by_the_rule_of_three() {
     use hushlog::registry::{By, Cause, Edit, FieldChange, FieldChanges, Registry, Scope, Side};
-    let (mut base, _) = merges::alone();
+    let (mut base, identity) = merges::alone();
     merges::save(&mut base, "token", "some value");
     let with = |fields: FieldChanges| {
         let mut side = base.clone();
-        let edit = Edit { fields, ..Edit::default() };
+        let edit = Edit { fields, identity: Some(&identity), ..Edit::default() };
         side.edit(&merges::name("token"), Some(Scope::Shared), &edit, &By::now(&merges::name("alice"))).unwrap();
         side
     };

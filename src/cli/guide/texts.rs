@@ -202,6 +202,8 @@ pub(crate) const SECRET_END: &str = "Examples:
       type in a new value
   hushlog secret edit deploy-token --expires 90d --note 'made by ops'
       note when it expires, and its origin; the value stays
+  hushlog secret edit tls-key --file-target /srv/app/key.pem --identity alice.txt
+      write it to another file, which is sealed with the value: the identity opens it for that
   hushlog secret edit ca-bundle --no-install
       keep a secret without exporting it
   hushlog secret add tls-key --shared --value-file tls.pem --file-target /srv/app/tls.pem --file-only

@@ -110,7 +110,7 @@ pub(super) fn edit(visit: &Visit) -> Answer {
             (value_fields(&notes, "New value"))
             (install_field(is_installed))
             (fields::controls(visit, &notes, &entry.fields()))
-            p { "Without a new value, the value stays. A change is " (NEXT_BOOT) "; " (RUNNING) "." }
+            p { "Without a new value, the value stays, but another variable or file needs it again. A change is " (NEXT_BOOT) "; " (RUNNING) "." }
             button { "Save the change" } " " a href="/" { "Cancel" } " "
             a href={ "/secrets/delete?scope=" (scope.word()) "&name=" (name) } { "Delete it" }
         }
@@ -126,7 +126,7 @@ fn save(visit: &Visit, name: &Name, scope: Scope, entry: &Entry) -> Result<(), N
     if !notes.is_empty() {
         return Err(notes);
     }
-    let edit = Edit { value, install: Some(visit.form.is_checked("install")), fields };
+    let edit = Edit { value, install: Some(visit.form.is_checked("install")), fields, identity: None };
     let mut change = |registry: &mut Registry, by: &By<'_>| registry.edit(name, Some(scope), &edit, by).map(drop);
     visit.site.change(&visit.member, visit.form.text("base"), &mut change).map_err(Notes::refused)?;
     let change = if value.is_some() { "saved a new value of" } else { "changed" };

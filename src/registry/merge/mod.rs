@@ -189,7 +189,7 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
             Err(conflict) => conflicts.push(conflict),
         }
     }
-    part(&mut document, &own, &other, &mut conflicts);
+    part(&sides, &mut document, &own, &other, &mut conflicts);
     conflicts.sort_by(|one, other| one.slot.cmp(&other.slot));
     Ok(Merge { registry: Registry { document, signed_by: None }, conflicts })
 }
@@ -239,11 +239,19 @@ impl Sides<'_> {
         }
     }
 
+    /// Whether values are sealed with some of their fields.
+    fn has_bound_fields(&self) -> bool {
+        self.members.revision.is_some()
+    }
+
     /// The entry of this state that is sealed to the resulting recipients.
     fn sealed(&self, slot: &Slot, state: State<'_>, own: Option<&Content>, other: Option<&Content>) -> Option<Entry> {
         let State::Secret { install, fields, .. } = &state else { return None };
         let found = SIDES.into_iter().zip([own, other]).filter_map(|(side, content)| match content? {
-            content @ Content::Secret(entry) => content.is_of(&state).then_some((side, entry)),
+            content @ Content::Secret(entry) => {
+                let is_bound = !self.has_bound_fields() || entry.fields().bound() == fields.bound();
+                (content.is_of(&state) && is_bound).then_some((side, entry))
+            }
             Content::History(_) => None,
         });
         let found: Vec<(Side, &Entry)> = found.collect();
@@ -251,6 +259,17 @@ impl Sides<'_> {
         let (changed, changed_by) = (changed.clone(), changed_by.clone());
         let (_, entry) = found.into_iter().find(|(side, _)| self.is_sealed_right(slot, *side))?;
         Some(Entry { install: *install, changed, changed_by, ..entry.clone() }.with(fields.clone()))
+    }
+
+    /// The first secret with the fields of ours. With other fields that are sealed with the value,
+    /// it is ours as a whole, or none if ours is sealed to other recipients.
+    fn with_our_fields(&self, slot: &Slot, content: &Content, ours: &Content) -> Option<Content> {
+        let (Content::Secret(entry), Content::Secret(old)) = (content, ours) else { return None };
+        let fields = old.fields();
+        if !self.has_bound_fields() || entry.fields().bound() == fields.bound() {
+            return Some(Content::Secret(entry.clone().with(fields)));
+        }
+        self.is_sealed_right(slot, Side::Ours).then(|| ours.clone())
     }
 
     fn is_sealed_right(&self, slot: &Slot, side: Side) -> bool {
@@ -305,7 +324,7 @@ fn both_set(old: &[Change], own: &[Change], other: &[Change]) -> Option<Vec<Chan
 
 /// Moves a secret that theirs added, or gave another variable, to the conflicts if ours has a new
 /// secret or variable that is exported as the same variable.
-fn part(document: &mut Document, own: &Slots, other: &Slots, conflicts: &mut Vec<Conflict>) {
+fn part(sides: &Sides<'_>, document: &mut Document, own: &Slots, other: &Slots, conflicts: &mut Vec<Conflict>) {
     let is_new = |slot: &Slot, content: &Content, other: &Slots| {
         let Some((name, _)) = secret(slot) else { return false };
         other.get(slot).is_none_or(|old| variable(old, name) != variable(content, name))
@@ -325,18 +344,10 @@ fn part(document: &mut Document, own: &Slots, other: &Slots, conflicts: &mut Vec
         };
         if ours.iter().any(is_same) {
             remove(document, &slot);
-            let ours = own.get(&slot).and_then(|own| with_fields_of(&content, own));
+            let ours = own.get(&slot).and_then(|own| sides.with_our_fields(&slot, &content, own));
             let theirs = Some(content);
             conflicts.push(Conflict { slot, cause: Cause::Variable, ours, theirs, fits: Side::Ours });
         }
-    }
-}
-
-/// The first secret with the fields of the second.
-fn with_fields_of(content: &Content, fields: &Content) -> Option<Content> {
-    match (content, fields) {
-        (Content::Secret(entry), Content::Secret(old)) => Some(Content::Secret(entry.clone().with(old.fields()))),
-        _ => None,
     }
 }
 
