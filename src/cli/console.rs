@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::message::{self, Failure, path_text, reason};
 use super::opener::Opener;
 use super::registry::{ChangeArgs, signing_key};
-use super::{check, console_input, harden, stdio};
+use super::{check, console_input, harden, stdio, value};
 
 /// The address without --listen: any free port.
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -129,6 +129,7 @@ fn say(event: Event<'_>, path: &str, has_input: bool, opens: bool, opener: &Mute
             message::warning(&format!("another user of this machine (uid {uid}) tried to connect"));
         }
         Event::OtherUser { uid: None } => message::warning("a connection of an unknown user was refused"),
+        Event::MayBeSwapped => value::warn_of_swap(),
         Event::Changed { member, change } => message::note(&format!("{member} {change}")),
         _ => {}
     }

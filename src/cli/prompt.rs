@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hushlog::registry::VALUE_LEN_MAX;
+use hushlog::sys::locked;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, read, write};
@@ -100,7 +101,7 @@ impl Hidden {
     /// When the input ends before the line begins, or the line holds a control character, which no
     /// key types; also those of the system.
     pub(crate) fn ask(&self, question: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-        let mut line = Zeroizing::new(Vec::with_capacity(ANSWER_LEN_MAX));
+        let mut line = locked::buffer(ANSWER_LEN_MAX);
         self.show(question)?;
         loop {
             match self.byte() {

@@ -8,9 +8,10 @@ use hushlog::Secret;
 use hushlog::redact::secret::UNGUESSABLE_LEN_MIN;
 use hushlog::registry::VALUE_LEN_MAX;
 use hushlog::sys::input::Input;
+use hushlog::sys::locked;
 use zeroize::Zeroizing;
 
-use super::message::{self, Failure, note, prompt, reason};
+use super::message::{self, Failure, note, prompt, reason, warning};
 use super::prompt::Hidden;
 use super::registry::show;
 
@@ -40,8 +41,18 @@ pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Resul
         _ => ask(name)?,
     };
     let value = if asks { value } else { without_newline(value, keep_newline)? };
-    message::hide([&Secret::new(name, value.to_vec())]);
+    if locked::may_be_swapped() {
+        warn_of_swap();
+    }
+    let hidden = Secret::new(name, value.to_vec());
+    locked::lock(hidden.expose());
+    message::hide([&hidden]);
     Ok(value)
+}
+
+/// Warns that memory with values could not be locked.
+pub(crate) fn warn_of_swap() {
+    warning("the system may write values to swap: the limit for locked memory is too small (ulimit -l)");
 }
 
 /// Prompts twice, without echo.
@@ -78,7 +89,8 @@ pub(crate) fn read_many(file: &Path, len_max: usize) -> Result<Zeroizing<Vec<u8>
 
 /// Reads everything, into a buffer that does not grow.
 fn whole(mut from: impl Read, len_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut value = Zeroizing::new(vec![0; len_max]);
+    let mut value = locked::buffer(len_max);
+    value.resize(len_max, 0);
     let mut len = 0;
     while len < len_max {
         match from.read(&mut value[len..]) {

@@ -1,4 +1,4 @@
-//! The body of a request, in wiped memory of the size that the request announces.
+//! The body of a request, in locked and wiped memory of the size that the request announces.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use hyper::body::Body as _;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
+
+use crate::sys::locked;
 
 /// The longest body, in bytes.
 pub(super) const LEN_MAX: usize = 1 << 20;
@@ -26,10 +28,12 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Zeroizin
     if len > LEN_MAX {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let mut read = Zeroizing::new(Vec::with_capacity(len));
+    let mut read = locked::buffer(len);
     let all = async {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             let data = frame.ok().and_then(|frame| frame.into_data().ok()).ok_or(StatusCode::BAD_REQUEST)?;
+            // The library frees its buffer with the connection.
+            locked::lock(&data);
             if read.len() + data.len() > len {
                 return Err(StatusCode::BAD_REQUEST);
             }

@@ -27,6 +27,9 @@ pub enum Event<'a> {
         /// The user's id; `None` if it is not known.
         uid: Option<u32>,
     },
+    /// The limit for locked memory is too small, so that the system may write values to swap. It is
+    /// reported once.
+    MayBeSwapped,
     /// A member changed the registry.
     Changed {
         /// The acting member.

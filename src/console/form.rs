@@ -1,4 +1,4 @@
-//! The fields of a form: `multipart/form-data` in a wiped body.
+//! The fields of a form: `multipart/form-data` in a locked and wiped body.
 //!
 //! All forms of the console have this type. Fields are slices of the body, so a value is not copied
 //! while it is parsed. The form of axum, and the crate multer, copy fields to memory that is not
@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 use zeroize::Zeroizing;
+
+use crate::sys::locked;
 
 /// The most fields of a form.
 const FIELDS_MAX: usize = 32;
@@ -60,7 +62,7 @@ impl Form {
     /// The bytes of an area for several lines, which end as they were typed: browsers send CR LF.
     pub(super) fn lines(&self, name: &str) -> Zeroizing<Vec<u8>> {
         let bytes = self.bytes(name);
-        let mut lines = Zeroizing::new(Vec::with_capacity(bytes.len()));
+        let mut lines = locked::buffer(bytes.len());
         lines.extend((0..bytes.len()).filter(|at| !bytes[*at..].starts_with(b"\r\n")).map(|at| bytes[at]));
         lines
     }

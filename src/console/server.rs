@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use super::site::Site;
 use super::visit::Visit;
 use super::{ConsoleError, Entrance, Event, EventSink, Setup, body};
 use crate::sidecar::admin::server::{Limits, Listener, Stream, bind, serve};
+use crate::sys::locked;
 use crate::sys::node::{self, Bound};
 
 /// The limits of a client. A change may wait 10 seconds for the lock of the file.
@@ -93,6 +95,7 @@ async fn until_stopped(setup: Setup) -> Result<(), ConsoleError> {
         states: Mutex::default(),
         kept: Mutex::default(),
         pending: Mutex::default(),
+        has_said_swap: AtomicBool::new(false),
         stop: Notify::new(),
     });
     let first = new_address(&site, address).map_err(ConsoleError::Begin)?;
@@ -219,7 +222,7 @@ async fn answer(site: Arc<Site>, target: Target, request: Request) -> Response {
     let entered = site.door.enter(&head.headers);
     let Some(entered) = entered else {
         let token = match target {
-            Target::SignIn if is_change => match form(&head, body).await {
+            Target::SignIn if is_change => match form(&site, &head, body).await {
                 Ok(form) => Zeroizing::new(form.text("token").to_owned()),
                 Err(refused) => return refused.response(),
             },
@@ -239,7 +242,7 @@ async fn answer(site: Arc<Site>, target: Target, request: Request) -> Response {
     let (keep, member) = (Arc::clone(&site), entered.member.clone());
     let kept_query = Query::parse(head.uri.query().unwrap_or_default());
     let answer = match is_change {
-        true => match form(&head, body).await {
+        true => match form(&keep, &head, body).await {
             Ok(form) => visit(site, target, entered, query, form).await,
             Err(refused) => refused,
         },
@@ -274,7 +277,7 @@ async fn visit(site: Arc<Site>, target: Target, entered: Entered, query: Query, 
 }
 
 /// The form of a change.
-async fn form(head: &Parts, body: Body) -> Result<Form, Answer> {
+async fn form(site: &Site, head: &Parts, body: Body) -> Result<Form, Answer> {
     let body = body::read(&head.headers, body).await.map_err(|status| {
         let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE;
         let text = if is_too_large {
@@ -284,6 +287,9 @@ async fn form(head: &Parts, body: Body) -> Result<Form, Answer> {
         };
         layout::notice(status, text)
     })?;
+    if locked::may_be_swapped() && !site.has_said_swap.swap(true, Relaxed) {
+        (site.emit)(Event::MayBeSwapped);
+    }
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|found| found.to_str().ok()).unwrap_or_default();
     let form = Form::parse(content_type, body).filter(Form::is_sent);
     form.ok_or_else(|| layout::notice(StatusCode::BAD_REQUEST, "The form is not complete."))

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
@@ -40,6 +41,8 @@ pub(super) struct Site {
     pub(super) kept: Mutex<VecDeque<Kept>>,
     /// Imports that wait for their confirmation, by id and member.
     pub(super) pending: Mutex<VecDeque<(String, Name, Pending)>>,
+    /// [`Event::MayBeSwapped`] was reported.
+    pub(super) has_said_swap: AtomicBool,
     /// Ends the console.
     pub(super) stop: Notify,
 }

@@ -44,6 +44,7 @@ use super::name::Name;
 use super::scope::Scope;
 use super::text::MARK;
 use crate::redact::secret::Secret;
+use crate::sys::locked;
 
 /// The first line of the sealed text, by the registry's format.
 const TITLES: [&str; 2] = ["hushlog sealed value 1", "hushlog sealed value 2"];
@@ -296,7 +297,7 @@ pub(super) fn seal(
     let bound = bound.unwrap_or_default();
     let len = head.len() + 1 + bound.len() + 1 + value.len();
     let padded = len.next_multiple_of(PADDED_TO);
-    let mut plain = Zeroizing::new(Vec::with_capacity(padded));
+    let mut plain = locked::buffer(padded);
     plain.extend_from_slice(head.as_bytes());
     plain.resize(head.len() + padded - len, b'=');
     plain.push(b'\n');

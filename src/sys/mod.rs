@@ -13,6 +13,7 @@
 //! - `node` makes sockets and FIFOs that have their final mode from the start.
 //! - [`rotation`] knows the files of one log by their names.
 //! - `descriptor` reads and writes on any descriptor.
+//! - `locked` keeps memory out of swap.
 //!
 //! | attack | answer |
 //! | --- | --- |
@@ -38,6 +39,8 @@ pub mod input;
 #[cfg(feature = "guard")]
 pub(crate) mod limits;
 pub mod lock;
+#[cfg(feature = "registry")]
+pub mod locked;
 pub mod mutex;
 #[cfg(feature = "sidecar")]
 pub mod node;

@@ -99,6 +99,7 @@ const UNSAFE: &[&str] = &[
     "src/scrub/mask_writer.rs",
     "src/sidecar/fd.rs",
     "src/sys/group.rs",
+    "src/sys/locked.rs",
     "src/cli/exit.rs",
     "src/cli/harden.rs",
     "src/cli/prompt.rs",

@@ -1,6 +1,10 @@
 //! A value that is typed in leaves no trace but its sealed form.
 
-use crate::console::{Console, memory_holds, until};
+use std::io::Write;
+use std::net::TcpStream;
+
+use crate::console::{Console, exchange, is_locked, mappings_with, memory_holds, multipart, until};
+use crate::program::HUSHLOG;
 use crate::program::session::needs;
 use crate::registry::Desk;
 
@@ -29,6 +33,44 @@ fn a_value_is_in_no_answer_log_or_file() {
     assert_eq!(desk.content().unwrap().1[0].2, value.as_bytes());
 }
 
+/// Sends the form of a new secret but for its end, which is returned.
+fn half_sent(console: &Console, value: &str) -> (TcpStream, Vec<u8>) {
+    let page = console.get("/secrets/new");
+    let hidden = ["mark", "base"].map(|name| (name, page.value(name).unwrap().as_bytes()));
+    let fields = [&hidden[..], &[("name", b"a-token"), ("value", value.as_bytes())]].concat();
+    let mut body = multipart(&fields);
+    let head = console.head("POST", "/secrets/new") + &console.own();
+    let form = format!("Content-Type: multipart/form-data; boundary=limit\r\nContent-Length: {}\r\n\r\n", body.len());
+    let rest = body.split_off(body.len() - 4);
+    let mut stream = console.connect();
+    stream.write_all(&[head.as_bytes(), form.as_bytes(), &body].concat()).unwrap();
+    (stream, rest)
+}
+
+#[test]
+fn a_value_is_locked_where_not_all_memory_can_be() {
+    needs!("root", "prlimit", "setpriv");
+    let desk = Desk::new();
+    let mut command = desk.command("prlimit");
+    // Without this capability, the program is larger than the limit.
+    let drop = ["setpriv", "--inh-caps=-ipc_lock", "--bounding-set=-ipc_lock"];
+    command.arg("--memlock=4194304:4194304").args(drop).args([HUSHLOG, "console", "--no-open"]);
+    let console = Console::start_by(&mut command);
+    console.sign_in();
+    let value = canary(9);
+    let (stream, rest) = half_sent(&console, &value);
+    until("the value arrives", || memory_holds(console.pid(), value.as_bytes()));
+    until("all of it is locked", || {
+        let mappings = mappings_with(console.pid(), value.as_bytes());
+        !mappings.is_empty() && mappings.iter().all(|mapping| is_locked(console.pid(), *mapping))
+    });
+    let status = std::fs::read_to_string(format!("/proc/{}/status", console.pid())).unwrap();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim().strip_suffix(" kB").unwrap();
+    assert!((4..4096).contains(&kib.parse::<u32>().unwrap()), "{kib} KiB are locked");
+    exchange(stream, &rest).is(303);
+    assert_eq!(desk.content().unwrap().1[0].2, value.as_bytes());
+}
+
 #[test]
 fn a_saved_value_is_in_no_page_of_memory() {
     needs!("root");
@@ -36,19 +78,9 @@ fn a_saved_value_is_in_no_page_of_memory() {
     let console = Console::signed_in(&desk);
     // The memory is read while a value is in it, too: half a request waits for its rest.
     let value = canary(2);
-    let page = console.get("/secrets/new");
-    let hidden = ["mark", "base"].map(|name| (name, page.value(name).unwrap().as_bytes()));
-    let fields = [&hidden[..], &[("name", b"a-token"), ("value", value.as_bytes())]].concat();
-    let body = crate::console::multipart(&fields);
-    let head = console.head("POST", "/secrets/new") + &console.own();
-    let form = format!("Content-Type: multipart/form-data; boundary=limit\r\nContent-Length: {}\r\n\r\n", body.len());
-    let mut stream = console.connect();
-    {
-        use std::io::Write;
-        stream.write_all(&[head.as_bytes(), form.as_bytes(), &body[..body.len() - 4]].concat()).unwrap();
-    }
+    let (stream, rest) = half_sent(&console, &value);
     until("the value arrives", || memory_holds(console.pid(), value.as_bytes()));
-    crate::console::exchange(stream, &body[body.len() - 4..]).is(303);
+    exchange(stream, &rest).is(303);
     let lines = format!("{}\r\n{}", canary(3), canary(4));
     console.submit("/secrets/new", &[("name", b"b-token"), ("lines", lines.as_bytes())]).is(303);
     console.submit("/secrets/new", &[("name", b"b-token"), ("file", canary(5).as_bytes())]).is(422);

@@ -11,6 +11,7 @@ use crate::console::visit::Visit;
 use crate::console::wording::{NEXT_BOOT, RUNNING, sentence};
 use crate::registry::name::variable;
 use crate::registry::{By, Draft, Edit, Entry, Error, Fields, Name, Registry, Scope, Value};
+use crate::sys::locked;
 
 /// Adds a secret.
 pub(super) fn add(visit: &Visit) -> Answer {
@@ -142,7 +143,7 @@ fn typed(form: &Form, notes: &mut Notes) -> Option<Zeroizing<Vec<u8>>> {
     let mut value = match given[..] {
         [] => return None,
         ["lines"] => form.lines("lines"),
-        [name] => Zeroizing::new(form.bytes(name).to_vec()),
+        [name] => locked::copy(form.bytes(name)),
         _ => {
             *notes = Notes::error("value", "Give the value in one way: as one line, as several lines, or as a file.");
             return None;

@@ -285,6 +285,11 @@ pub(crate) fn ask_at(socket: &Path, request: &[u8]) -> Answer {
 
 /// Whether the memory of a process contains these bytes. Needs root: the process is not dumpable.
 pub(crate) fn memory_holds(pid: u32, bytes: &[u8]) -> bool {
+    !mappings_with(pid, bytes).is_empty()
+}
+
+/// The mappings of a process that contain these bytes, by their first addresses.
+pub(crate) fn mappings_with(pid: u32, bytes: &[u8]) -> Vec<u64> {
     use std::os::unix::fs::FileExt;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let memory = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
@@ -292,15 +297,25 @@ pub(crate) fn memory_holds(pid: u32, bytes: &[u8]) -> bool {
         maps.lines().filter(|line| line.contains(" r")).filter_map(|line| line.split(' ').next()?.split_once('-'));
     let ranges = ranges.map(|(from, to)| [from, to].map(|end| u64::from_str_radix(end, 16).unwrap()));
     let mut pages = 0;
-    let found = ranges.into_iter().any(|[from, to]| {
+    let found = ranges.filter(|[from, to]| {
         let mut part = vec![0; (to - from) as usize];
         // Some ranges of the kernel cannot be read.
-        if memory.read_exact_at(&mut part, from).is_err() {
+        if memory.read_exact_at(&mut part, *from).is_err() {
             return false;
         }
         pages += 1;
         memchr::memmem::find(&part, bytes).is_some()
     });
-    assert!(found || pages > 5, "the memory could not be read");
+    let found: Vec<u64> = found.map(|[from, _]| from).collect();
+    assert!(!found.is_empty() || pages > 5, "the memory could not be read");
     found
+}
+
+/// Whether the mapping that begins at this address is locked.
+pub(crate) fn is_locked(pid: u32, mapping: u64) -> bool {
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let start = format!("{mapping:08x}-");
+    let of_it = maps.lines().skip_while(|line| !line.starts_with(&start));
+    let flags = of_it.filter_map(|line| line.strip_prefix("VmFlags:")).next();
+    flags.is_some_and(|flags| flags.split(' ').any(|flag| flag == "lo"))
 }
