@@ -19,7 +19,15 @@ pub(super) const LEN_MAX: usize = 1 << 20;
 const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Reads a body. The buffer does not grow, so no copy is left behind.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
+    read_within(TIME_MAX, headers, body).await
+}
+
+async fn read_within(
+    time_max: Duration,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err(StatusCode::LENGTH_REQUIRED);
     }
@@ -41,6 +49,52 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Zeroizin
         }
         Ok(())
     };
-    timeout(TIME_MAX, all).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)??;
+    timeout(time_max, all).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)??;
     if read.len() == len { Ok(read) } else { Err(StatusCode::BAD_REQUEST) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::task::{Context, Poll, ready};
+
+    use axum::body::Bytes;
+    use axum::http::HeaderValue;
+    use hyper::body::Frame;
+    use tokio::runtime::Builder;
+    use tokio::time::{Interval, interval};
+
+    use super::*;
+
+    /// A body that sends a byte with each tick, and does not end.
+    struct Slow(Interval);
+
+    impl hyper::body::Body for Slow {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            ready!(self.0.poll_tick(cx));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    #[test]
+    fn a_client_that_sends_a_byte_at_a_time_is_cut_off() {
+        let mut headers = HeaderMap::new();
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let mut read = |len: &'static str, time_max| {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static(len));
+            runtime.block_on(async {
+                let slow = Slow(interval(Duration::from_millis(1)));
+                read_within(time_max, &headers, Body::new(slow)).await.map(|read| read.len())
+            })
+        };
+        assert_eq!(read("1000000", Duration::from_millis(50)), Err(StatusCode::REQUEST_TIMEOUT));
+        // Each byte comes in time, and one more than announced is refused.
+        assert_eq!(read("3", Duration::from_secs(60)), Err(StatusCode::BAD_REQUEST));
+    }
 }
