@@ -1,5 +1,5 @@
-// Walks through the console in a real browser: with JavaScript and by keyboard, without JavaScript,
-// at 360 pixels and in dark mode, with an accessibility audit of each page.
+// Walks through the console in a real browser: with and without JavaScript, by mouse and by
+// keyboard alone, at 360 pixels and in dark mode, with an accessibility audit of each page.
 //
 // Usage: walk.mjs ADDRESS DIRECTORY [COMMAND]. Screenshots and the browser's profile go into the
 // directory. Ends with status 1 at the first failure.
@@ -10,6 +10,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { everyForm, refusedToken, scriptedForms, stop } from "./forms.mjs";
 
 const require = createRequire(pathToFileURL(join(process.env.HUSHLOG_BROWSER_MODULES, "x")));
 const { chromium } = require("playwright-core");
@@ -207,28 +208,23 @@ for (const host of ["localhost", "127.0.0.1"]) {
 }
 other.close();
 
-step("everything works without JavaScript");
+// The others, which were filled in above, are the same with and without it.
+step("the forms that JavaScript changes, by keyboard alone");
+await page.emulateMedia({ colorScheme: "light" });
+await scriptedForms(page, base, canary + "-4");
+
+step("each page and form by keyboard alone, without JavaScript");
 const plain = await chromium.launch(options);
+const stranger = await plain.newContext({ javaScriptEnabled: false });
+stranger.setDefaultTimeout(15_000);
+await refusedToken(await stranger.newPage(), base, new URL(address).searchParams.get("token"));
 const context = await plain.newContext({ javaScriptEnabled: false, storageState: await browser.storageState() });
 context.setDefaultTimeout(15_000);
 const still = await context.newPage();
-await still.goto(base + "/secrets/new");
-await still.fill("#name", "without-script");
-await still.fill("#value", "abc");
-await still.click("main button");
-await still.locator("#value-error").waitFor();
+await everyForm(still, base, canary + "-5");
+await still.goto(base + "/secrets/new?name=without-script");
 assert.equal(await still.locator("#exported").textContent(), "$WITHOUT_SCRIPT");
-await still.fill("#value", canary);
-await still.click("main button");
-await still.getByText("Without-script is saved").waitFor();
-await still.fill("#q", "without");
-await still.getByRole("button", { name: "Search" }).click();
-assert.equal(await still.locator("#secrets tbody tr").count(), 1);
-await still.getByRole("link", { name: "Delete without-script" }).click();
-await still.fill("#confirm", "without-script");
 await shot("without-script", still);
-await still.getByRole("button", { name: "Delete the secret" }).click();
-await still.locator(".done").waitFor();
 await plain.close();
 
 step("the value is nowhere in the browser");
@@ -242,6 +238,7 @@ await page.goBack();
 assert(!(await page.content()).includes(canary));
 const expected = /status of (401|403|404|409|422)|frame-ancestors|Framing/;
 assert.deepEqual(problems.filter((text) => !expected.test(text)), []);
+await stop(page, base);
 await browser.close();
 const files = (path) => statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => files(join(path, name))) : [path];
 const all = readdirSync(profile).flatMap((name) => { try { return files(join(profile, name)); } catch { return []; } });
