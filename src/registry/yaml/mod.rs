@@ -16,7 +16,9 @@ use serde_json::Value;
 use serde_yaml::Error;
 use serde_yaml::budget::BudgetBreach;
 
-pub(crate) use outline::{Outline, Place, Step};
+#[cfg(feature = "sidecar")]
+pub(crate) use outline::Step;
+pub(crate) use outline::{Outline, Place};
 
 /// A format of files.
 pub(crate) struct Form<'a> {

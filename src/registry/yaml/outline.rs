@@ -23,6 +23,7 @@ impl Place {
 }
 
 /// A step on the path from the root to a node.
+#[cfg(feature = "sidecar")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Key(&'static str),
@@ -180,6 +181,7 @@ impl<'a> Outline<'a> {
 
     /// The node at the end of a path, or the last one on it that exists; none in an empty text.
     /// `now`: the present name of a key.
+    #[cfg(feature = "sidecar")]
     pub(crate) fn find(&self, steps: &[Step], now: impl Fn(&str) -> String) -> Option<usize> {
         let mut found = 0;
         for step in steps {
