@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::message::{Failure, note, summary};
-use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
+use super::registry::{ChangeArgs, ListArgs, RegistryArgs, failure, name, print_json, print_table};
 
 /// Subcommands of `env`.
 #[derive(Debug, Subcommand)]
@@ -20,7 +20,7 @@ pub(crate) enum EnvCommand {
     /// Unset defaults in an environment; their history stays
     Unset(UnsetArgs),
     /// List the environments, or the settings of one of them
-    List(ListArgs),
+    List(EnvironmentsArgs),
     /// List all changes in an environment, oldest first: time, member and new value
     History(HistoryArgs),
 }
@@ -50,15 +50,12 @@ pub(crate) struct UnsetArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct EnvironmentsArgs {
     /// The environment [default: list all environments]
     #[arg(value_name = "ENVIRONMENT")]
     environment: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    registry: RegistryArgs,
+    list: ListArgs,
 }
 
 #[derive(Debug, Args)]
@@ -115,11 +112,11 @@ fn unset(args: &UnsetArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn list(args: &ListArgs) -> Result<Exit, Failure> {
-    let registry = args.registry.load()?;
+fn list(args: &EnvironmentsArgs) -> Result<Exit, Failure> {
+    let registry = args.list.registry.load()?;
     let Some(environment) = &args.environment else {
         let names: Vec<&str> = registry.environments().map(|(name, _)| name.as_str()).collect();
-        if args.json {
+        if args.list.json {
             return print_json(&json!(names));
         }
         if names.is_empty() {
@@ -128,7 +125,7 @@ fn list(args: &ListArgs) -> Result<Exit, Failure> {
         return print_table(&["ENVIRONMENT"], &names.iter().map(|name| vec![(*name).to_owned()]).collect::<Vec<_>>());
     };
     let set = registry.defaults(&name(environment)?).map_err(failure)?;
-    if args.json {
+    if args.list.json {
         return print_json(&json!(set));
     }
     let rows: Vec<Vec<String>> = set.into_iter().map(|(name, value)| vec![name, value]).collect();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::message::{Failure, note, summary};
-use super::registry::{ChangeArgs, RegistryArgs, failure, identity, name, print_json, print_table};
+use super::registry::{ChangeArgs, ListArgs, failure, identity, name, print_json, print_table};
 
 /// Subcommands of `member`.
 #[derive(Debug, Subcommand)]
@@ -63,15 +63,6 @@ pub(crate) struct RemoveArgs {
     identity: IdentityArgs,
     #[command(flatten)]
     change: ChangeArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    registry: RegistryArgs,
 }
 
 /// Runs the subcommand.

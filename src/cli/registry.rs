@@ -54,6 +54,16 @@ pub(crate) struct ChangeArgs {
     pub(crate) sign: Option<PathBuf>,
 }
 
+/// Arguments of every command that lists entries of a registry.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
 impl RegistryArgs {
     /// The path of the registry.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {

@@ -8,10 +8,10 @@ use hushlog::registry::{By, Draft, Edit, Error, Identity, Name, Registry, Scope,
 use super::exit::Exit;
 use super::member::IdentityArgs;
 use super::message::{Failure, note, summary, warning};
-use super::registry::{ChangeArgs, failure, identity, name};
+use super::registry::{ChangeArgs, ListArgs, failure, identity, name};
 use super::secret_fields::{self, FieldArgs, RemovalArgs, ScopeArgs};
 use super::secret_import::{self, ImportArgs};
-use super::secret_list::{self, ListArgs, SearchArgs};
+use super::secret_list::{self, SearchArgs};
 use super::{harden, value};
 
 /// Subcommands of `secret`.

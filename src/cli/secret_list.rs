@@ -8,16 +8,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::message::{Failure, note};
-use super::registry::{RegistryArgs, print_json, print_table};
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    registry: RegistryArgs,
-}
+use super::registry::{ListArgs, print_json, print_table};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
