@@ -88,9 +88,8 @@ impl Overlay {
         }
     }
 
-    /// Writes a region's whole mask behind these bytes, with its [colour codes](super::codes) at the
-    /// end: in quotes, if a [bare value of JSON](super::bare) stands there and the mask has room for
-    /// them.
+    /// Writes a region's whole mask behind these bytes, with its colour codes at the end: in
+    /// quotes, if a [bare value of JSON](super::bare) stands there and the mask has room for them.
     pub(crate) fn write_behind(&self, before: &[u8], set: &NeedleSet, region: &Region, codes: &[u8], out: &mut [u8]) {
         let label = &self.labels[set.name_number(region.needle())];
         let codes = if codes.len() < out.len() { codes } else { &[] };

@@ -17,7 +17,6 @@ use super::encoding::Form;
 use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
 use super::overlay::Overlay;
-use super::reading::rule::{self, ReadsAs, Rest};
 use super::reading::spelling::Spelling;
 use super::redacted::{Redacted, Segment, Texts};
 use super::region::{self, Occurrence, Region};
@@ -28,10 +27,12 @@ use super::search::Search;
 mod colour;
 mod kept;
 mod quote;
+mod shown;
 mod swap;
 mod width;
 
 use kept::{HeldCopy, Kept};
+use shown::shown_len;
 use width::Widths;
 
 pub use super::secret::PARTIAL_LEN_MIN;
@@ -479,29 +480,6 @@ fn push_mask(
             }
         }
     }
-}
-
-/// The length of the beginning of the held-back bytes with `len_max` bytes and the control
-/// sequences around them. Of the last `of_text` bytes, which begin a needle as they are, all count.
-fn shown_len(held: &[u8], of_text: usize, len_max: usize) -> usize {
-    let (mut at, mut count) = (0, 0);
-    while at < held.len() {
-        let end = at + sequence_len(&held[at..]).unwrap_or(0);
-        let counted = end.saturating_sub(at.max(held.len() - of_text));
-        match () {
-            () if end > at && count + counted <= len_max => (at, count) = (end, count + counted),
-            () if count < len_max => (at, count) = (at + 1, count + 1),
-            () => break,
-        }
-    }
-    at
-}
-
-/// The length of the control sequence at the beginning of these bytes, if one ends among them.
-fn sequence_len(bytes: &[u8]) -> Option<usize> {
-    let escape = bytes.starts_with(&[rule::ESC]).then(|| rule::escape(Rest { bytes, is_last: false }))?;
-    let escape = escape.ok().flatten()?;
-    (escape.reads_as == ReadsAs::Nothing).then_some(escape.len)
 }
 
 /// The number of spellings.

@@ -59,7 +59,8 @@ fn spelled(writer: &mut FormWriter<'_>, value: Vec<u8>) {
 }
 
 /// Emits the readings of a value. The reading of a text undoes the escapes of encoders first, and
-/// those of the value's own only to the depth that is left. It joins doubled characters in any case.
+/// those of the value's own only to the depth that is left. It joins doubled characters in any
+/// case.
 fn each_depth(writer: &mut FormWriter<'_>, value: &[u8]) {
     let mut last = None;
     let least = if value.len() > FULL_LEN_MAX { DEPTH } else { 0 };
