@@ -16,6 +16,7 @@ pub mod message;
 pub mod naive;
 pub mod needle;
 mod needle_list;
+mod nested;
 mod node_map;
 pub(crate) mod ordinary;
 pub mod overlay;

@@ -21,7 +21,8 @@ const MASK_BATCH_LEN: usize = 4096;
 /// All needles of the current secrets, compiled for searching; immutable, and meant to be shared in
 /// an `Arc`.
 ///
-/// Memory: about eight bytes for each byte of the needles, and some tables. Dropping the set wipes
+/// Memory: about four bytes for each byte of the needles, tables included, and four more for each
+/// byte at which a search has broken off a match. Dropping the set wipes
 /// all memory with needle bytes in their order. It does not wipe tables of hashes, nor the
 /// automaton's table of branches.
 pub struct NeedleSet {

@@ -1,5 +1,5 @@
-//! A hash map keyed by node or needle, for the few nodes of the automaton with more than one child,
-//! and for the found needles of a set.
+//! A hash map keyed by node or needle, for the few nodes of the automaton at which a needle ends
+//! within another, and for the found needles of a set.
 //!
 //! Open addressing with linear probing at half load. `std`'s map defends against chosen keys with a
 //! hash that costs more than the rest of a step; here the keys are node numbers, which no outsider

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
+use super::nested;
 use super::prefilter::{CandidateSearch, Prefilter, Variant};
 use super::secret::PARTIAL_LEN_MIN;
 
@@ -27,7 +28,6 @@ pub(super) const PIECE_LEN_MAX: usize = 128 << 10;
 
 /// The needles of a set, compiled for searching.
 pub(super) struct Scanner {
-    needles: NeedleList,
     automaton: Automaton,
     prefilter: Option<Prefilter>,
 }
@@ -39,11 +39,12 @@ impl Scanner {
     /// Compiles needles, which are sorted, distinct and not empty.
     pub(super) fn new(needles: NeedleList, variant: Variant) -> Scanner {
         let prefilter = if variant == Variant::Automaton { None } else { Prefilter::new(&needles, variant) };
-        Scanner { automaton: Automaton::new(&needles), prefilter, needles }
+        let nested = prefilter.as_ref().and_then(|prefilter| nested::find(&needles, prefilter));
+        Scanner { automaton: Automaton::new(needles, nested), prefilter }
     }
 
     pub(super) fn needles(&self) -> &NeedleList {
-        &self.needles
+        self.automaton.needles()
     }
 
     /// The bytes held back at this state: the needle and the number of its bytes.
@@ -69,8 +70,8 @@ impl Scanner {
 
     /// The state after one more byte; `None` if it completes an occurrence.
     pub(super) fn step(&self, state: State, byte: u8) -> Option<State> {
-        let state = if self.needles.len() == 0 { ROOT } else { self.automaton.step(state, byte) };
-        (self.needles.len() == 0 || !self.automaton.has_output(state)).then_some(state)
+        let state = if self.needles().len() == 0 { ROOT } else { self.automaton.step(state, byte) };
+        (self.needles().len() == 0 || !self.automaton.has_output(state)).then_some(state)
     }
 
     /// Whether a short and complete text contains no needle, and does not end in at least
@@ -90,7 +91,7 @@ impl Scanner {
             if len < PARTIAL_LEN_MIN {
                 return None;
             }
-            let counts = |needle: &usize| len_mins[*needle] as usize <= len && len < self.needles.get(*needle).len();
+            let counts = |needle: &usize| len_mins[*needle] as usize <= len && len < self.needles().get(*needle).len();
             if let Some(needle) = self.automaton.siblings(first, len).find(counts) {
                 return Some((needle, len));
             }
@@ -105,7 +106,7 @@ impl Scanner {
     }
 
     fn search(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {
-        if self.needles.len() == 0 {
+        if self.needles().len() == 0 {
             return ROOT;
         }
         let start = Cursor { at: 0, state };
@@ -190,7 +191,7 @@ impl Scanner {
 
     /// Compares a needle with the text; returns the maximum number of inspected bytes.
     fn compare(&self, text: &[u8], needle: usize, start: usize, partial: &mut usize, found: &mut Vec<Found>) -> usize {
-        let bytes = self.needles.get(needle);
+        let bytes = self.needles().get(needle);
         match text.get(start..start + bytes.len()) {
             Some(there) if there == bytes => found.push(((start + bytes.len()) as u32, needle as u32)),
             Some(_) => {}
@@ -265,7 +266,7 @@ impl Scanner {
             // The current occurrence repeats at each byte: enough of them to cover the same bytes
             // suffice. Each overlaps the next, since in the plain reading two adjacent bytes need
             // not be adjacent in the text.
-            let step = self.needles.get(needle as usize).len().saturating_sub(1).max(1);
+            let step = self.needles().get(needle as usize).len().saturating_sub(1).max(1);
             let ends = (at..end).step_by(step).chain([end]);
             found.extend(ends.map(|end| (end as u32, needle)));
         }
