@@ -1,7 +1,6 @@
 //! Builds a needle set from secrets: derives needles, leaves some values out, and refuses others.
 
 use core::fmt;
-use std::ops::Range;
 
 use zeroize::Zeroizing;
 
@@ -245,12 +244,14 @@ struct Derived {
     reads: bool,
 }
 
+/// A needle, and its place in the chunks.
 struct DerivedNeedle {
-    chunk: usize,
-    range: Range<usize>,
+    chunk: u32,
+    start: u32,
+    len: u32,
+    /// See [`unguessable_len`].
+    unguessable_len: u32,
     origin: Origin,
-    /// The number of bytes of the value that the needle stands for.
-    value_len: usize,
 }
 
 impl Derived {
@@ -282,27 +283,51 @@ impl Derived {
             self.chunks.push(Zeroizing::new(Vec::with_capacity(bytes.len().max(CHUNK_LEN))));
         }
         let last = self.chunks.len() - 1;
-        let start = self.chunks[last].len();
+        let (chunk, start) = (last as u32, self.chunks[last].len() as u32);
         self.chunks[last].extend_from_slice(bytes);
-        let range = start..start + bytes.len();
-        self.needles.push(DerivedNeedle { chunk: last, range, origin: Origin { name, form }, value_len });
+        let unguessable_len = unguessable_len(bytes.len(), value_len);
+        let (len, origin) = (bytes.len() as u32, Origin { name, form });
+        self.needles.push(DerivedNeedle { chunk, start, len, unguessable_len, origin });
     }
 
-    fn compile(mut self, variant: Variant) -> Result<NeedleSet, BuildError> {
+    fn bytes_of(&self, needle: &DerivedNeedle) -> &[u8] {
+        &self.chunks[needle.chunk as usize][needle.start as usize..][..needle.len as usize]
+    }
+
+    /// The numbers of the needles in the order of their bytes, each with the [head](head) that most
+    /// comparisons need alone. Of equal needles, the one derived first remains.
+    fn sorted(&self) -> Zeroizing<Vec<(u64, u32)>> {
+        let of = |number: u32| self.bytes_of(&self.needles[number as usize]);
+        let numbers = 0..self.needles.len() as u32;
+        let mut sorted: Zeroizing<Vec<(u64, u32)>> = Zeroizing::new(Vec::with_capacity(numbers.len()));
+        sorted.extend(numbers.map(|number| (head(of(number)), number)));
+        // Not by a stable sort, which leaves heads behind in memory of its own.
+        sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| of(a.1).cmp(of(b.1)).then(a.1.cmp(&b.1))));
+        sorted.dedup_by(|b, a| a.0 == b.0 && of(a.1) == of(b.1));
+        sorted
+    }
+
+    fn compile(self, variant: Variant) -> Result<NeedleSet, BuildError> {
         if self.bytes > NEEDLE_BYTES_MAX {
             return Err(BuildError::TooLarge);
         }
-        let of = |needle: &DerivedNeedle| &self.chunks[needle.chunk][needle.range.clone()];
-        // A stable sort: of equal needles, the one derived first remains.
-        self.needles.sort_by(|a, b| of(a).cmp(of(b)));
-        self.needles.dedup_by(|b, a| of(a) == of(b));
-        let list: NeedleList = self.needles.iter().map(of).collect();
-        let origins = self.needles.iter().map(|needle| needle.origin).collect();
-        let len = |needle: &DerivedNeedle| unguessable_len(needle.range.len(), needle.value_len);
-        let unguessable_lens: Vec<u32> = self.needles.iter().map(len).collect();
-        drop(self.chunks);
+        let sorted = self.sorted();
+        let needles = || sorted.iter().map(|&(_, number)| &self.needles[number as usize]);
+        let list: NeedleList = needles().map(|needle| self.bytes_of(needle)).collect();
+        let origins = needles().map(|needle| needle.origin).collect();
+        let unguessable_lens: Vec<u32> = needles().map(|needle| needle.unguessable_len).collect();
+        drop(sorted);
+        drop((self.needles, self.chunks));
         Ok(NeedleSet::new(Scanner::new(list, variant), origins, unguessable_lens, self.names, self.reads, variant))
     }
+}
+
+/// The first eight bytes of a needle, or all of a shorter one, in the order of their significance.
+fn head(needle: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    let len = needle.len().min(head.len());
+    head[..len].copy_from_slice(&needle[..len]);
+    u64::from_be_bytes(head)
 }
 
 /// The number of a needle's bytes that stand for [`PARTIAL_LEN_MIN`] bytes of the value: too many

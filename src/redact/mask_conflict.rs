@@ -28,8 +28,12 @@ fn template_conflict(set: &NeedleSet) -> Option<usize> {
     masks.dedup();
     let in_masks = masks.iter().find_map(|mask| overlap(set.scanner(), mask));
     in_masks.or_else(|| {
+        let mut begins = [false; 256];
+        masks.iter().filter_map(|mask| mask.first()).for_each(|first| begins[usize::from(*first)] = true);
         let masks = Scanner::new(masks.into_iter().collect(), Variant::Best);
-        (0..set.len()).find(|&needle| overlap(&masks, set.needle(needle)).is_some())
+        // A needle that has no mask's first byte neither contains one nor ends as one begins.
+        let may_overlap = |needle: &&[u8]| needle.iter().any(|byte| begins[usize::from(*byte)]);
+        set.expose().position(|needle| may_overlap(&needle) && overlap(&masks, needle).is_some())
     })
 }
 

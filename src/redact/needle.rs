@@ -21,8 +21,8 @@ const MASK_BATCH_LEN: usize = 4096;
 /// All needles of the current secrets, compiled for searching; immutable, and meant to be shared in
 /// an `Arc`.
 ///
-/// Memory: about four bytes for each byte of the needles, tables included, and four more for each
-/// byte at which a search has broken off a match. Dropping the set wipes
+/// Memory: about four bytes for each byte of the needles of a large set, tables included, and four
+/// more for each of their bytes behind which a search has broken off a match. Dropping the set wipes
 /// all memory with needle bytes in their order. It does not wipe tables of hashes, nor the
 /// automaton's table of branches.
 pub struct NeedleSet {
@@ -52,10 +52,11 @@ pub struct NeedleSet {
 /// The bytes that no UTF-8 text contains, and therefore no mask.
 const NO_TEXT: [u8; 13] = [0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa, 0xf9, 0xf8, 0xf7, 0xf6, 0xf5, 0xc1, 0xc0];
 
-fn absent_byte(scanner: &Scanner) -> Option<u8> {
-    let mut is_used = [false; 256];
-    scanner.needles().iter().flatten().for_each(|byte| is_used[usize::from(*byte)] = true);
-    NO_TEXT.into_iter().find(|byte| !is_used[usize::from(*byte)])
+/// The bytes that the needles have, by their values.
+fn used_bytes(scanner: &Scanner) -> [bool; 256] {
+    let mut used = [false; 256];
+    scanner.needles().bytes().iter().for_each(|byte| used[usize::from(*byte)] = true);
+    used
 }
 
 /// The origin of a needle.
@@ -113,13 +114,14 @@ impl NeedleSet {
         variant: Variant,
     ) -> NeedleSet {
         let partial_len = |(needle, len): (&[u8], &u32)| (*len).max(needle.len().div_ceil(2) as u32);
+        let used = used_bytes(&scanner);
         NeedleSet {
             origins,
             partial_lens: scanner.needles().iter().zip(&unguessable_lens).map(partial_len).collect(),
             reach: Reach::of(&scanner, &unguessable_lens, reads),
             reads: reads && scanner.needles().len() > 0,
-            joints: Joints::of(scanner.needles().iter(), variant.isa()),
-            absent: absent_byte(&scanner),
+            joints: Joints::of(&used, variant.isa()),
+            absent: NO_TEXT.into_iter().find(|byte| !used[usize::from(*byte)]),
             names,
             mask: Mask::default(),
             masks: Vec::new(),

@@ -55,31 +55,35 @@ impl Reach {
 /// needle.
 fn lag_of(scanner: &Scanner, needle: &[u8], unguessable_len: usize) -> usize {
     let [inner @ .., _] = needle else { return 0 };
-    if memchr::memchr(b'\n', inner).is_none() {
-        return 0;
-    }
-    // After the first whole needle the rest is known to match.
-    let (mut found, mut state, mut start, mut whole) = (Vec::new(), ROOT, 0, needle.len());
-    for piece in inner.chunks(PIECE_LEN_MAX) {
-        state = scanner.scan(piece, state, &mut found);
-        if let Some((at, _)) = found.first() {
-            whole = start + *at as usize;
-            break;
-        }
-        start += piece.len();
-    }
-    let (mut lag, mut line_start) = (0, 0);
-    for end in memchr::memchr_iter(b'\n', inner).map(|newline| newline + 1).take_while(|end| *end < whole) {
+    let (mut lag, mut line_start, mut whole) = (0, 0, None);
+    for end in memchr::memchr_iter(b'\n', inner).map(|newline| newline + 1) {
         let is_shown = match is_public(&needle[line_start..end]) {
             true => lag > 0 && lag == line_start,
             false => end - line_start < unguessable_len,
         };
         if is_shown {
+            // After the first whole needle the rest is known to match.
+            if end >= *whole.get_or_insert_with(|| first_end(scanner, inner).unwrap_or(needle.len())) {
+                break;
+            }
             lag = end;
         }
         line_start = end;
     }
     lag
+}
+
+/// Where the first whole needle in the text ends.
+fn first_end(scanner: &Scanner, text: &[u8]) -> Option<usize> {
+    let (mut found, mut state, mut start) = (Vec::new(), ROOT, 0);
+    for piece in text.chunks(PIECE_LEN_MAX) {
+        state = scanner.scan(piece, state, &mut found);
+        if let Some((at, _)) = found.first() {
+            return Some(start + *at as usize);
+        }
+        start += piece.len();
+    }
+    None
 }
 
 /// Whether this line is public: a blank one, or the BEGIN of PEM.

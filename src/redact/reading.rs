@@ -42,7 +42,7 @@ pub(crate) fn of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 /// The same with escapes undone to this depth only.
 pub(crate) fn of_depth(text: &[u8], depth: usize) -> Option<Zeroizing<Vec<u8>>> {
-    read(Reader::to_depth(depth), &Joints::all(), text, true, |piece| {
+    read(Reader::to_depth(depth), Joints::all(), text, true, |piece| {
         let differs = piece.breaks().is_empty() && piece.bytes() != text;
         differs.then(|| Zeroizing::new(piece.bytes().to_vec()))
     })?

@@ -80,7 +80,7 @@ impl Scanner {
     #[inline]
     pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
         text.len() <= SHORT_LEN_MAX
-            && self.prefilter.as_ref().is_some_and(|prefilter| prefilter.is_clean(text, held_min))
+            && self.prefilter.as_ref().is_some_and(|prefilter| prefilter.is_clean(self.needles(), text, held_min))
     }
 
     /// The longest partial match at this state with at least the needle's length in `len_mins`: the
@@ -172,7 +172,7 @@ impl Scanner {
             }
         }
         let tail = settled.max(text.len().saturating_sub(prefilter.tail_len()));
-        if partial == text.len() && prefilter.is_tail_clean(text, tail, held_min) {
+        if partial == text.len() && prefilter.is_tail_clean(self.needles(), text, tail, held_min) {
             return ROOT;
         }
         self.end(prefilter, text, partial.min(tail), held_min, found)

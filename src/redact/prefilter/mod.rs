@@ -25,6 +25,7 @@ mod window_index;
 mod x86;
 
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use super::isa::Isa;
 use super::needle_list::NeedleList;
@@ -84,7 +85,8 @@ pub(super) struct Prefilter {
     /// Finds the needles' first bytes.
     starts: QGrams,
     tail: TailPrefilter,
-    partial_matches: PartialMatches,
+    /// Built when a complete text is first searched: streams have none.
+    partial_matches: OnceLock<PartialMatches>,
 }
 
 impl Prefilter {
@@ -94,14 +96,9 @@ impl Prefilter {
         if needles.len() == 0 || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
             return None;
         }
-        let starts = QGrams::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
+        let starts = QGrams::new(NEEDLE_LEN_MIN, 1, needles.iter());
         let plan = plan::plan(needles, variant.isa());
-        Some(Prefilter {
-            plan,
-            starts,
-            tail: TailPrefilter::new(needles),
-            partial_matches: PartialMatches::new(needles),
-        })
+        Some(Prefilter { plan, starts, tail: TailPrefilter::new(needles), partial_matches: OnceLock::new() })
     }
 
     /// The maximum distance from an occurrence's start to its position from
@@ -118,21 +115,21 @@ impl Prefilter {
 
     /// Whether a short and complete text contains no needle, and does not end in at least
     /// `held_min` bytes of one. May return false for a clean text, like
-    /// [`is_tail_clean`](Prefilter::is_tail_clean).
+    /// [`is_tail_clean`](Prefilter::is_tail_clean). The needles are those of the prefilter.
     #[inline]
-    pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
+    pub(super) fn is_clean(&self, needles: &NeedleList, text: &[u8], held_min: usize) -> bool {
         self.plan.tiers.iter().all(|tier| tier.is_absent(text))
-            && self.is_tail_clean(text, text.len().saturating_sub(self.plan.reach), held_min)
+            && self.is_tail_clean(needles, text, text.len().saturating_sub(self.plan.reach), held_min)
     }
 
     /// Whether the [tail](Prefilter::tail_len) of a complete text contains no needle, and no
     /// beginning of one of at least `held_min` bytes. May return false for a clean text, and does
     /// so if `held_min` is too short for the table.
     #[inline]
-    pub(super) fn is_tail_clean(&self, text: &[u8], from: usize, held_min: usize) -> bool {
+    pub(super) fn is_tail_clean(&self, needles: &NeedleList, text: &[u8], from: usize, held_min: usize) -> bool {
         let whole = from.max(text.len().saturating_sub(self.plan.whole_reach));
         held_min >= partial_match::LEN_MIN
-            && !self.partial_matches.may_end(text, from)
+            && !self.partial_matches.get_or_init(|| PartialMatches::new(needles)).may_end(text, from)
             && (self.plan.whole_reach == 0 || self.tail.first_start(text, whole, held_min).is_none())
     }
 

@@ -9,7 +9,7 @@
 
 use super::super::needle_list::NeedleList;
 use super::bloom::BloomFilter;
-use super::qgrams::{LOOK_LEN, high_word, load};
+use super::qgrams::{LOOK_LEN, load};
 
 /// The number of grams of each needle in the table.
 const SPAN: usize = 32;
@@ -32,7 +32,7 @@ impl PartialMatches {
         let spans = || needles.iter().map(|needle| needle.len().saturating_sub(LOOK_LEN).min(SPAN));
         let mut grams = BloomFilter::new(spans().sum(), BITS_PER_GRAM);
         for (needle, span) in needles.iter().zip(spans()) {
-            (0..span).for_each(|at| grams.insert(high_word(&needle[at..at + LOOK_LEN])));
+            (0..span).for_each(|at| grams.insert(load(needle, at)));
         }
         PartialMatches { grams }
     }

@@ -9,7 +9,7 @@ use super::super::needle_list::NeedleList;
 use super::qgrams::{LOOK_LEN, QGrams};
 use super::teddy::{SHORT_LEN, Teddy, WINDOW_LEN};
 use super::tier::{Tier, Window, WindowSearch};
-use super::window;
+use super::window::WindowFinder;
 use super::window_index::WindowRef;
 
 /// The gram length for long needles, in bytes. Shorter grams occur in every log: there are only
@@ -66,7 +66,7 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
 /// Plans a tier for a single needle, which is three times as fast as grams.
 fn alone(needle: &[u8]) -> Plan {
     let len = needle.len().min(ALONE_LEN_MAX);
-    let offset = window::best_offset(needle, 0, len);
+    let offset = WindowFinder::default().best_offset(needle, 0, len);
     let bytes = &needle[offset..offset + len];
     let window = Window { bytes, window_ref: WindowRef { needle: 0, offset: offset as u32 } };
     let search = WindowSearch::Substring(Zeroizing::new(bytes.to_vec()));
@@ -130,12 +130,12 @@ impl<'a> Planner<'a> {
 
     /// The windows of all needles of these lengths, and the largest of their offsets.
     fn windows(&self, lengths: Range<usize>, window_len: impl Fn(usize) -> usize) -> (Vec<Window<'a>>, usize) {
-        let (mut windows, mut back) = (Vec::new(), 0);
+        let (mut windows, mut back, mut finder) = (Vec::new(), 0, WindowFinder::default());
         for (i, needle) in self.needles.iter().enumerate().filter(|(_, needle)| lengths.contains(&needle.len())) {
             let window_len = window_len(needle.len());
             let crowd = [i.checked_sub(CROWD), Some(i + CROWD)].into_iter().flatten();
             let shared = crowd.map(|other| self.needles.shared_len(i, other)).max().unwrap_or(0);
-            let offset = window::best_offset(needle, shared, window_len);
+            let offset = finder.best_offset(needle, shared, window_len);
             back = back.max(offset);
             let window_ref = WindowRef { needle: i as u32, offset: offset as u32 };
             windows.push(Window { bytes: &needle[offset..offset + window_len], window_ref });

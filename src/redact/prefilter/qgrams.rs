@@ -26,7 +26,7 @@ enum Grams {
 }
 
 impl QGrams {
-    /// A tier for these windows, each of `stride - 1 + gram_len` bytes.
+    /// A tier for these windows, each of at least `stride - 1 + gram_len` bytes.
     pub(super) fn new<'a>(gram_len: usize, stride: usize, windows: impl ExactSizeIterator<Item = &'a [u8]>) -> QGrams {
         let grams = if is_crowded(windows.len() * stride, BITS_PER_GRAM) {
             Grams::Crowded(set_of(gram_len, stride, windows))
@@ -146,9 +146,18 @@ fn set_of<'a, const BITS: u32>(
 ) -> BloomFilter<BITS> {
     let mut grams = BloomFilter::new(windows.len() * stride, BITS_PER_GRAM);
     for window in windows {
-        window.windows(gram_len).for_each(|gram| grams.insert(high_word(gram)));
+        (0..stride).for_each(|at| grams.insert(leading_word(&window[at..], gram_len)));
     }
     grams
+}
+
+/// The first `len` bytes of a slice, at most eight, at the high end of a word.
+#[inline]
+pub(super) fn leading_word(bytes: &[u8], len: usize) -> u64 {
+    match bytes.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word) << (64 - 8 * len),
+        None => high_word(&bytes[..len]),
+    }
 }
 
 /// Up to eight bytes at the high end of a word, where a shift puts them after [`load`].

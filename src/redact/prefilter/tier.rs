@@ -7,7 +7,7 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::bloom::BloomFilter;
-use super::qgrams::{LOOK_LEN, QGrams, high_word, load};
+use super::qgrams::{LOOK_LEN, QGrams, leading_word, load};
 use super::teddy::Teddy;
 use super::window_index::{WindowIndex, WindowRef};
 
@@ -43,9 +43,9 @@ impl Tier {
         let mut shifts: Vec<u32> = windows.iter().map(|window| 8 * (LOOK_LEN - len(window)) as u32).collect();
         shifts.sort_unstable();
         shifts.dedup();
-        let words = windows.iter().map(|window| (high_word(&window.bytes[..len(window)]), window.window_ref)).collect();
+        let words = windows.iter().map(|window| (leading_word(window.bytes, len(window)), window.window_ref)).collect();
         let mut heads = BloomFilter::new(windows.len(), 64);
-        windows.iter().for_each(|window| heads.insert(high_word(&window.bytes[..4])));
+        windows.iter().for_each(|window| heads.insert(leading_word(window.bytes, 4)));
         Tier { search, index: WindowIndex::new(words), heads, shifts }
     }
 

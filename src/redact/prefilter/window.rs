@@ -4,10 +4,6 @@
 //! logs; a window on them would run the automaton for nothing. The weights are guesses, checked by
 //! benches on real logs; they only affect speed.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
-
 /// The maximum offset of a window within its needle, in bytes: enough for the signature of a usual
 /// web token.
 const OFFSET_MAX: usize = 1024;
@@ -15,6 +11,8 @@ const OFFSET_MAX: usize = 1024;
 /// window is walked again at each hit, and at the end of each piece.
 const BYTES_PER_WEIGHT: usize = 16;
 
+/// The length of the longest [common text](COMMON), in bytes.
+const COMMON_LEN_MAX: usize = 14;
 const WEIGHT_COMMON: u32 = 8;
 const WEIGHT_TOKEN_HEAD: u32 = 3;
 const WEIGHT_REPEATED: u32 = 3;
@@ -66,51 +64,119 @@ const COMMON: &[&str] = &[
     "LS0tLS1CRUdJTi",
 ];
 
-static COMMON_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder().ascii_case_insensitive(true).build(COMMON).expect("a short list of short words")
-});
+/// The second bytes of common texts by their first byte, both in lower case.
+static PAIRS: [u128; 128] = pairs();
 
-/// The best offset of the window of `len` bytes in the needle, which is at least that long. Its
-/// first `shared` bytes also begin another needle. Ties go to the front.
-pub(super) fn best_offset(needle: &[u8], shared: usize, len: usize) -> usize {
-    let head = &needle[..needle.len().min(OFFSET_MAX + len)];
-    let weights = weights(head, shared);
-    let mut weight: u32 = weights[..len].iter().sum();
-    let mut best = (weight, 0);
-    for offset in 1..=head.len() - len {
-        weight = weight + weights[offset + len - 1] - weights[offset - 1];
-        best = best.min((weight + (offset / BYTES_PER_WEIGHT) as u32, offset));
+const fn pairs() -> [u128; 128] {
+    let (mut pairs, mut number) = ([0; 128], 0);
+    while number < COMMON.len() {
+        let text = COMMON[number].as_bytes();
+        pairs[text[0].to_ascii_lowercase() as usize] |= 1 << text[1].to_ascii_lowercase();
+        number += 1;
     }
-    best.1
+    pairs
 }
 
-/// The weight of each byte: how common it is at its position.
-fn weights(head: &[u8], shared: usize) -> Vec<u32> {
-    let mut weights = vec![0; head.len()];
-    let mut add = |range: std::ops::Range<usize>, weight| weights[range].iter_mut().for_each(|sum| *sum += weight);
-    for found in COMMON_SEARCH.find_iter(head) {
-        add(found.range(), WEIGHT_COMMON);
+/// The length of the common text at the start of these bytes, if there is some.
+fn common_len(bytes: &[u8]) -> Option<usize> {
+    let &[first, second, ..] = bytes else { return None };
+    let low = |byte: u8| byte.to_ascii_lowercase() & 127;
+    if PAIRS[usize::from(low(first))] >> low(second) & 1 == 0 {
+        return None;
     }
-    if head.starts_with(b"eyJ") {
-        let signature = memchr::memrchr(b'.', head).unwrap_or(head.len());
-        add(0..signature, WEIGHT_TOKEN_HEAD);
+    let begins = |text: &&&str| bytes.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text.as_bytes()));
+    COMMON.iter().find(begins).map(|text| text.len())
+}
+
+/// The search for windows; it keeps its memory from needle to needle.
+#[derive(Default)]
+pub(super) struct WindowFinder {
+    weights: Vec<u32>,
+}
+
+impl WindowFinder {
+    /// The best offset of the window of `len` bytes in the needle, which is at least that long. Its
+    /// first `shared` bytes also begin another needle. Ties go to the front.
+    pub(super) fn best_offset(&mut self, needle: &[u8], shared: usize, len: usize) -> usize {
+        let head = &needle[..needle.len().min(OFFSET_MAX + len)];
+        // A later window weighs as much as its offset at least, so that a light one at the front
+        // leaves few to weigh.
+        self.weigh(head, shared, len + COMMON_LEN_MAX);
+        let mut weight: u32 = self.weights[..len].iter().sum();
+        let offsets = (weight as usize * BYTES_PER_WEIGHT).min(head.len() - len);
+        let mut best = (weight, 0);
+        if offsets > 0 {
+            self.weigh(head, shared, len + offsets);
+        }
+        let weights = &self.weights;
+        for offset in 1..=offsets {
+            if best.0 <= (offset / BYTES_PER_WEIGHT) as u32 {
+                break;
+            }
+            weight = weight + weights[offset + len - 1] - weights[offset - 1];
+            best = best.min((weight + (offset / BYTES_PER_WEIGHT) as u32, offset));
+        }
+        best.1
     }
-    if shared >= 8 {
-        add(0..shared.min(head.len()), WEIGHT_SHARED);
-    }
-    for (i, bytes) in head.windows(3).enumerate() {
-        if bytes[0] == bytes[1] && bytes[1] == bytes[2] {
-            add(i..i + 3, WEIGHT_REPEATED);
-        } else if bytes.iter().all(u8::is_ascii_lowercase) || bytes.iter().all(u8::is_ascii_digit) {
-            add(i + 1..i + 2, WEIGHT_PLAIN);
+
+    /// Weighs up to `len` bytes: how common each is at its position.
+    fn weigh(&mut self, head: &[u8], shared: usize, len: usize) {
+        let bytes = &head[..head.len().min(len)];
+        self.weights.clear();
+        self.weights.resize(bytes.len(), 0);
+        let weights = &mut self.weights;
+        let mut add = |range: std::ops::Range<usize>, weight| weights[range].iter_mut().for_each(|sum| *sum += weight);
+        let mut at = 0;
+        while at + 1 < bytes.len() {
+            let common = common_len(&bytes[at..]);
+            add(at..at + common.unwrap_or(0), WEIGHT_COMMON);
+            at += common.unwrap_or(1);
+        }
+        if head.starts_with(b"eyJ") {
+            let signature = memchr::memrchr(b'.', head).unwrap_or(head.len());
+            add(0..signature.min(bytes.len()), WEIGHT_TOKEN_HEAD);
+        }
+        if shared >= 8 {
+            add(0..shared.min(bytes.len()), WEIGHT_SHARED);
+        }
+        for (i, three) in bytes.windows(3).enumerate() {
+            if three[0] == three[1] && three[1] == three[2] {
+                add(i..i + 3, WEIGHT_REPEATED);
+            } else if are_plain(three) {
+                add(i + 1..i + 2, WEIGHT_PLAIN);
+            }
         }
     }
-    weights
+}
+
+/// Whether the bytes are all lower-case letters or all digits.
+#[inline]
+fn are_plain(bytes: &[u8]) -> bool {
+    match bytes[0] {
+        b'a'..=b'z' => bytes.iter().all(u8::is_ascii_lowercase),
+        b'0'..=b'9' => bytes.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::best_offset;
+    use super::{COMMON, COMMON_LEN_MAX, WindowFinder, common_len};
+
+    fn best_offset(needle: &[u8], shared: usize, len: usize) -> usize {
+        WindowFinder::default().best_offset(needle, shared, len)
+    }
+
+    #[test]
+    fn each_common_text_is_found_in_either_case() {
+        assert_eq!(COMMON.iter().map(|text| text.len()).max(), Some(COMMON_LEN_MAX));
+        for text in COMMON {
+            let there = [text.to_ascii_lowercase(), text.to_ascii_uppercase(), format!("{text}x")];
+            assert!(there.iter().all(|bytes| common_len(bytes.as_bytes()) == Some(text.len())), "{text}");
+            assert_eq!(common_len(&text.as_bytes()[..text.len() - 1]), None, "{text}");
+        }
+        assert_eq!([common_len(b""), common_len(b"m"), common_len(b"Mix")], [None; 3]);
+    }
 
     #[test]
     fn a_window_avoids_frequent_bytes_of_logs() {

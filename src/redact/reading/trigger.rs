@@ -3,6 +3,8 @@
 //! They are looked for in blocks of 64 bytes, by the class of each byte: on x86-64 with AVX-512 or
 //! AVX2, elsewhere byte by byte. A candidate is then checked by itself.
 
+use std::sync::LazyLock;
+
 use super::super::isa::Isa;
 use super::block::{BLOCK_LEN, Earlier, Lookups, Wanted, classify, is_in, lookup};
 use super::rule::{self, Escape, FIRST, ReadsAs, Rest, may_begin};
@@ -26,17 +28,16 @@ pub(crate) struct Joints {
 }
 
 impl Joints {
-    /// The characters that matter to these needles.
-    pub(crate) fn of<'a>(needles: impl Iterator<Item = &'a [u8]>, isa: Option<Isa>) -> Joints {
-        let mut used = [false; 256];
-        needles.flatten().for_each(|&byte| used[usize::from(byte)] = true);
+    /// The characters that matter to needles with these bytes.
+    pub(crate) fn of(used: &[bool; 256], isa: Option<Isa>) -> Joints {
         let quotes = used[usize::from(b'"')] || used[usize::from(b'\'')];
         Joints::with(|byte| used[usize::from(byte)] || quotes && matches!(byte, b'"' | b'\''), isa)
     }
 
     /// The characters for any needle.
-    pub(crate) fn all() -> Joints {
-        Joints::with(|_| true, None)
+    pub(crate) fn all() -> &'static Joints {
+        static ALL: LazyLock<Joints> = LazyLock::new(|| Joints::with(|_| true, Isa::detect()));
+        &ALL
     }
 
     fn with(is_used: impl Fn(u8) -> bool, isa: Option<Isa>) -> Joints {
@@ -312,7 +313,7 @@ mod tests {
             let from = below(1 + len as u32) as usize;
             let before = Before::default().then(&text[..from]);
             for isa in isas {
-                let joints = Joints { isa, ..Joints::all() };
+                let joints = Joints { isa, ..Joints::all().clone() };
                 assert_eq!(first_joint(&joints, &text, from, before), joint(&text, from, before), "{round} {isa:?}");
             }
         }
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn an_escape_is_found_at_any_place_of_a_block() {
         for isa in [None, Isa::detect(), Isa::detect().map(|_| Isa::Avx2)] {
-            let joints = Joints { isa, ..Joints::all() };
+            let joints = Joints { isa, ..Joints::all().clone() };
             for len in [1, 3, 63, 64, 65, 127, 130] {
                 for at in 0..len {
                     let mut text = vec![b'.'; len + 2];
