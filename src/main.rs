@@ -11,8 +11,8 @@ use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
 use cli::{
-    boot, check, completions, console, env, explain, export, filter, guard, harden, keygen, man, member, merge, run,
-    scrub, secret, sidecar, stdio, upgrade,
+    boot, check, completions, console, env, explain, export, filter, group, guard, harden, keygen, man, member, merge,
+    run, scrub, secret, sidecar, stdio, upgrade,
 };
 
 /// Wipes freed memory, so no copy of a secret outlives its use, be it in a grown buffer or in a
@@ -56,6 +56,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Keygen(keygen)) => keygen::run(&keygen),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Member(command)) => member::run(&command),
+        Some(Command::Group(command)) => group::run(&command),
         Some(Command::Env(command)) => env::run(&command),
         Some(Command::Registry(command)) => upgrade::run(&command),
         Some(Command::Merge(merge)) => merge::run(&merge),

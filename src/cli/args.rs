@@ -12,6 +12,7 @@ use super::env::EnvCommand;
 use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::filter::FilterArgs;
+use super::group::GroupCommand;
 use super::guard::GuardArgs;
 use super::guide::{self, texts};
 use super::help::HelpArgs;
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// Manage the members that secrets are sealed to
     #[command(subcommand, after_long_help = texts::MEMBER_END)]
     Member(MemberCommand),
+    /// Manage groups of members that secrets are sealed to
+    #[command(subcommand, after_long_help = texts::GROUP_END)]
+    Group(GroupCommand),
     /// Set plain defaults, and list their history
     #[command(subcommand, after_long_help = texts::ENV_END)]
     Env(EnvCommand),

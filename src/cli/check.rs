@@ -75,7 +75,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let mut sources = args.sources.spec()?;
     let without_source = sources.is_empty() && !args.names.is_empty();
     sources.allow_empty |= without_source;
-    let sourced = source::load_all(&sources, true)?.secrets;
+    let Loaded { secrets: sourced, withheld, .. } = source::load_all(&sources, true)?;
     let questions = match args.names.is_empty() {
         true => all(&sourced),
         false => (1..).zip(&args.names).map(|(number, name)| question(&sourced, name, number)).collect(),
@@ -86,6 +86,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     if !args.quiet {
         let dates = questions.iter().filter_map(|question| Some((question.shown.as_str(), question.expires.as_ref()?)));
         secret_fields::warn(dates);
+        source::tell_withheld(&args.names, &withheld);
         stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;
     }
     Ok(if answers.iter().all(|(_, yes)| *yes) { Exit::Done } else { Exit::No })

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use hushlog::registry::Name;
 use hushlog::source::{Loaded, Origin, Sourced};
 use hushlog::{Form, NeedleSet, NoticeKind, Secret};
 use serde_json::{Value, json};
@@ -47,6 +48,8 @@ struct Explanation {
     name: String,
     /// `None` for a secret of the sidecar.
     origin: Option<Origin>,
+    /// The group of the registry that it is shared with.
+    group: Option<Name>,
     /// Why its value is not searched for.
     left: Option<&'static str>,
     /// The number of needles of each form.
@@ -61,7 +64,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let spec = args.sources.spec()?;
     let mut explained = Vec::new();
     if !args.sidecar || !spec.is_empty() {
-        explained = explain(source::load_all(&spec, true)?)?;
+        let loaded = source::load_all(&spec, true)?;
+        source::tell_withheld(&args.names, &loaded.withheld);
+        explained = explain(loaded)?;
     }
     if args.sidecar {
         let masked = masked(args.socket.as_deref().unwrap_or(Path::new(client::SOCKET)))?;
@@ -110,7 +115,8 @@ fn explain(loaded: Loaded) -> Result<Vec<Explanation>, Failure> {
         };
         // A file may define a name several times.
         if explained.iter().all(|other| other.name != name) {
-            explained.push(Explanation { left, ..Explanation::new(name, Some(*origin)) });
+            let group = exported.group.clone();
+            explained.push(Explanation { left, group, ..Explanation::new(name, Some(*origin)) });
         }
     }
     let secrets: Vec<Secret> = loaded.into_masked();
@@ -132,7 +138,8 @@ fn explain(loaded: Loaded) -> Result<Vec<Explanation>, Failure> {
 
 impl Explanation {
     fn new(name: String, origin: Option<Origin>) -> Explanation {
-        Explanation { name, origin, left: None, needles: BTreeMap::new(), notices: Vec::new(), masked: None }
+        let (left, needles, notices) = (None, BTreeMap::new(), Vec::new());
+        Explanation { name, origin, group: None, left, needles, notices, masked: None }
     }
 
     fn of_sidecar((name, masked): (String, Masked)) -> Explanation {
@@ -146,7 +153,8 @@ impl Explanation {
         };
         let total: usize = self.needles.values().sum();
         let forms: Vec<String> = self.needles.iter().map(|(form, count)| format!("{} {count}", form.name())).collect();
-        let mut lines = vec![format!("{}: from {}", self.name, of(origin))];
+        let group = self.group.as_ref().map_or_else(String::new, |group| format!(", shared with the group {group}"));
+        let mut lines = vec![format!("{}: from {}{group}", self.name, of(origin))];
         match self.left {
             Some(reason) => lines.push(format!("  not masked: {reason}")),
             None if total > 0 => lines.push(format!("  searched for in {total} spellings: {}", forms.join(", "))),
@@ -169,6 +177,9 @@ impl Explanation {
             "name": self.name, "source": of(origin), "masked": self.left.is_none(), "reason": self.left,
             "forms": forms, "notices": self.notices,
         });
+        if let Some(group) = &self.group {
+            explained["group"] = json!(group.as_str());
+        }
         if let Some(masked) = &self.masked {
             explained["sidecar"] = masked.json();
         }

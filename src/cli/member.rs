@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hushlog::registry::{MemberChange, PublicKey, Recipient};
+use hushlog::registry::{Group, Member, MemberChange, Name, PublicKey, Recipient, Registry};
 use serde_json::json;
 
 use super::exit::Exit;
+use super::harden;
 use super::message::{Failure, note, summary};
 use super::registry::{ChangeArgs, ListArgs, failure, identity, name, print_json, print_table};
 
@@ -16,14 +17,16 @@ pub(crate) enum MemberCommand {
     /// Add a member, or change the recipient or signing key of one; creates the registry if needed
     ///
     /// Adding a member reseals the shared secrets, which requires an identity that can open them.
+    /// If they are sealed to the group of all members, only the identity of the group is sealed to
+    /// the new member. A new recipient of a member reseals the secrets of all its groups.
     Add(AddArgs),
     /// Remove a member, and the secrets private to it
     ///
-    /// The shared secrets are resealed to the remaining members, which requires an identity that
-    /// can open them. The removed member can still open older copies of the file: save new values
-    /// of the shared secrets.
+    /// The shared secrets and those of its groups are resealed to the remaining members, which
+    /// requires an identity that can open them. The removed member can still open older copies of
+    /// the file: save new values of these secrets.
     Remove(RemoveArgs),
-    /// List the members, their recipients and their signing keys
+    /// List the members, their recipients, signing keys and groups
     List(ListArgs),
 }
 
@@ -75,6 +78,7 @@ pub(crate) fn run(command: &MemberCommand) -> Result<Exit, Failure> {
 }
 
 fn add(args: &AddArgs) -> Result<Exit, Failure> {
+    harden::lock_memory();
     let own = name(&args.name)?;
     let recipient: Recipient = args.recipient.parse().map_err(failure)?;
     let signer: Option<PublicKey> = args.signer.as_deref().map(str::parse).transpose().map_err(failure)?;
@@ -86,12 +90,13 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
 }
 
 fn remove(args: &RemoveArgs) -> Result<Exit, Failure> {
+    harden::lock_memory();
     let own = name(&args.name)?;
     let identity = identity(args.identity.identity.as_deref())?;
     let change = args.change.update_by_anyone(|registry| registry.remove_member(&own, identity.as_ref()))?;
     summary(&format!("{own} is not a member any more{}", told(change)));
     if change.resealed > 0 {
-        note("the removed member may have copies of the shared secrets: save new values with `hushlog secret edit`");
+        note("the removed member may have copies of these secrets: save new values with `hushlog secret edit`");
     }
     Ok(Exit::Done)
 }
@@ -107,15 +112,29 @@ fn told(change: MemberChange) -> String {
 
 fn list(args: &ListArgs) -> Result<Exit, Failure> {
     let registry = args.registry.load()?;
-    let members = registry.members().map(|(name, member)| {
-        (name.to_string(), member.recipient.to_string(), member.signer.as_ref().map(ToString::to_string))
-    });
-    let members: Vec<(String, String, Option<String>)> = members.collect();
+    let signer = |member: &Member| member.signer.as_ref().map(ToString::to_string);
     if args.json {
-        let of = |(name, recipient, signer): &(String, String, Option<String>)| json!({ "name": name, "recipient": recipient, "signer": signer });
-        return print_json(&members.iter().map(of).collect());
+        let members = registry.members().map(|(name, member)| {
+            let (name, recipient) = (name.as_str(), member.recipient.to_string());
+            json!({ "name": name, "recipient": recipient, "signer": signer(member), "groups": groups(&registry, name) })
+        });
+        return print_json(&members.collect());
     }
-    let row =
-        |(name, recipient, signer): (String, String, Option<String>)| vec![name, recipient, signer.unwrap_or_default()];
-    print_table(&["NAME", "RECIPIENT", "SIGNS WITH"], &members.into_iter().map(row).collect::<Vec<_>>())
+    let rows = registry.members().map(|(name, member)| {
+        let groups = groups(&registry, name.as_str()).join(" ");
+        vec![name.to_string(), member.recipient.to_string(), signer(member).unwrap_or_default(), groups]
+    });
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    let mut titles = vec!["NAME", "RECIPIENT", "SIGNS WITH", "GROUPS"];
+    if registry.groups().next().is_none() {
+        titles.pop();
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
+    print_table(&titles, &rows)
+}
+
+/// The names of a member's groups.
+fn groups<'a>(registry: &'a Registry, member: &str) -> Vec<&'a str> {
+    let of_member = |(_, group): &(&Name, &Group)| group.members().any(|found| found.as_str() == member);
+    registry.groups().filter(of_member).map(|(name, _)| name.as_str()).collect()
 }

@@ -14,6 +14,7 @@ pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod filter;
+pub(crate) mod group;
 pub(crate) mod guard;
 pub(crate) mod guide;
 pub(crate) mod harden;

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::member::IdentityArgs;
 use super::message::{Failure, note, summary, warning};
 use super::registry::{ChangeArgs, ListArgs, failure, identity, name};
-use super::secret_fields::{self, FieldArgs, RemovalArgs, ScopeArgs};
+use super::secret_fields::{self, FieldArgs, GroupArgs, RemovalArgs, ScopeArgs};
 use super::secret_import::{self, ImportArgs};
 use super::secret_list::{self, SearchArgs};
 use super::{harden, value};
@@ -38,7 +38,7 @@ pub(crate) enum SecretCommand {
     Delete(DeleteArgs),
     /// List all secrets: names and metadata, never a value or its length
     List(ListArgs),
-    /// List the secrets whose name, variable, owner or note contains a word
+    /// List the secrets whose name, variable, owner, group or note contains a word
     Search(SearchArgs),
 }
 
@@ -62,6 +62,8 @@ pub(crate) struct AddArgs {
     name: String,
     #[command(flatten)]
     scope: ScopeArgs,
+    #[command(flatten)]
+    group: GroupArgs,
     /// Keep the secret without exporting it
     #[arg(long)]
     no_install: bool,
@@ -126,15 +128,17 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
     let own = name(&args.name)?;
     let member = args.change.member()?;
-    let scope = args.scope.scope().unwrap_or(Scope::Private);
+    let group = args.group.name()?;
+    let usual = if group.is_some() { Scope::Shared } else { Scope::Private };
+    let scope = args.scope.scope().unwrap_or(usual);
     let fields = args.fields.fields()?;
     // Checked before the user types anything.
     let before = args.change.registry.snapshot()?;
-    before.registry().check_new(&own, scope, &fields, &member).map_err(failure)?;
+    before.registry().check_new(&own, scope, group.as_ref(), &fields, &member).map_err(failure)?;
     let typed = value::read(args.value.value_file.as_deref(), &value::of_new(own.as_str()), args.value.keep_newline)?;
     harden::fail_point("value", &typed);
     let value = Value::new(&typed).map_err(failure)?;
-    let draft = Draft { name: own, scope, install: !args.no_install, value, fields };
+    let draft = Draft { name: own, scope, group, install: !args.no_install, value, fields };
     let variable = args.change.update_known(&before, |registry, by| registry.add(&draft, by))?;
     warn(&draft.name, &typed);
     secret_fields::warn(draft.fields.expires.iter().map(|date| (draft.name.as_str(), date)));
@@ -143,9 +147,10 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
         None => "in files only".to_owned(),
         Some(variable) => format!("exported as {variable}"),
     };
-    let whose = match scope {
-        Scope::Shared => "shared".to_owned(),
-        Scope::Private => format!("private to {member}"),
+    let whose = match (scope, &draft.group) {
+        (Scope::Shared, None) => "shared".to_owned(),
+        (Scope::Shared, Some(group)) => format!("shared with the group {group}"),
+        (Scope::Private, _) => format!("private to {member}"),
     };
     summary(&format!("saved {}: {whose}, {exported}", draft.name));
     Ok(Exit::Done)

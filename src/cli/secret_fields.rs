@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use clap::Args;
 use hushlog::registry::{
-    EXPIRES_SOON_DAYS, Entry, Error, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, FileMode, FileTarget, Note,
-    Scope,
+    EXPIRES_SOON_DAYS, Entry, Error, Expiry, ExpiryDate, FieldChange, FieldChanges, Fields, FileMode, FileTarget, Name,
+    Note, Scope,
 };
 
 use super::message::{Failure, warning};
-use super::registry::failure;
+use super::registry::{self, failure};
 
 /// The scope of a secret.
 #[derive(Debug, Args)]
@@ -31,6 +31,20 @@ impl ScopeArgs {
             (_, true) => Some(Scope::Shared),
             _ => None,
         }
+    }
+}
+
+/// The group of a new secret.
+#[derive(Debug, Args)]
+pub(crate) struct GroupArgs {
+    /// Seal it to the members of this group
+    #[arg(long, value_name = "GROUP", conflicts_with = "private")]
+    group: Option<String>,
+}
+
+impl GroupArgs {
+    pub(crate) fn name(&self) -> Result<Option<Name>, Failure> {
+        self.group.as_deref().map(registry::name).transpose()
     }
 }
 

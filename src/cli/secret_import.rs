@@ -12,7 +12,7 @@ use hushlog::source::import::{IMPORT_LEN_MAX, parse};
 use super::exit::Exit;
 use super::message::{self, Failure, note, printable, prompt, reason, summary, warning};
 use super::registry::{ChangeArgs, failure, print_table};
-use super::secret_fields::ScopeArgs;
+use super::secret_fields::{GroupArgs, ScopeArgs};
 use super::source::dialects;
 use super::{harden, value};
 
@@ -23,6 +23,8 @@ pub(crate) struct ImportArgs {
     file: PathBuf,
     #[command(flatten)]
     scope: ScopeArgs,
+    #[command(flatten)]
+    group: GroupArgs,
     /// Keep new secrets without exporting them
     #[arg(long)]
     no_install: bool,
@@ -52,7 +54,8 @@ pub(crate) fn run(args: &ImportArgs) -> Result<Exit, Failure> {
     let before = args.change.registry.snapshot()?;
     before.registry().check_member(&member).map_err(failure)?;
     let items = items(args)?;
-    let options = ImportOptions { scope: args.scope.scope(), install: !args.no_install };
+    let group = args.group.name()?;
+    let options = ImportOptions { scope: args.scope.scope(), group: group.as_ref(), install: !args.no_install };
     let plan = before.registry().plan_import(&items, options, &member).map_err(failure)?;
     print_table(&["", "NAME", "SECRET"], &plan.items.iter().map(row).collect::<Vec<_>>())?;
     let [new, rotated, refused] = plan.counts();

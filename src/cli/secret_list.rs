@@ -94,6 +94,7 @@ const COLUMNS: &[Column] = &[
     Column::always("NAME", |listed| listed.name.to_string()),
     Column::always("VARIABLE", |listed| listed.variable.clone()),
     Column::always("SCOPE", |listed| listed.scope.word().to_owned()),
+    Column::optional("GROUP", |listed| listed.entry.group().map(Name::to_string).unwrap_or_default()),
     Column::always("OWNER", |listed| listed.entry.owner.to_string()),
     Column::always("INSTALLED", |listed| if listed.entry.install { "yes" } else { "no" }.to_owned()),
     Column::always("VERSION", |listed| listed.entry.version.clone()),
@@ -123,7 +124,8 @@ fn expires(listed: &Listed<'_>) -> String {
 impl Listed<'_> {
     fn matches(&self, word: &str) -> bool {
         let note = self.fields.note.as_ref().map(ToString::to_string).unwrap_or_default();
-        [self.name.as_str(), &self.variable, self.entry.owner.as_str(), &note]
+        let group = self.entry.group().map_or("", Name::as_str);
+        [self.name.as_str(), &self.variable, self.entry.owner.as_str(), group, &note]
             .iter()
             .any(|text| text.to_lowercase().contains(word))
     }
@@ -133,6 +135,7 @@ impl Listed<'_> {
             "name": self.name.as_str(),
             "variable": Some(&self.variable).filter(|_| !self.fields.file_only),
             "scope": self.scope.word(),
+            "group": self.entry.group().map(Name::as_str),
             "owner": self.entry.owner.as_str(),
             "installed": self.entry.install,
             "version": self.entry.version,

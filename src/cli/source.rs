@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hushlog::Secret;
-use hushlog::registry::Error;
+use hushlog::registry::{Error, Withheld, name};
 use hushlog::source::registry::{identity_of_machine, of_machine};
 use hushlog::source::{
     Dialect, Fallback, Interface, Loaded, RegistrySpec, Selection, SourceError, SourceErrorKind, SourceSpec, Sourced,
@@ -339,4 +339,17 @@ fn list(names: &[String]) -> String {
         shown += &format!(" and {} more", names.len() - NAMES_MAX);
     }
     shown
+}
+
+/// Notes which of these names are those of secrets that belong to groups of others.
+pub(crate) fn tell_withheld(names: &[String], withheld: &[Withheld]) {
+    let is_asked = |found: &&Withheld| {
+        let is_same = |name: &String| {
+            found.name.as_str() == name
+                || found.variable == *name
+                || name::variable(name).is_ok_and(|variable| variable == found.variable)
+        };
+        names.iter().any(is_same)
+    };
+    withheld.iter().filter(is_asked).for_each(|found| note(&found.to_string()));
 }

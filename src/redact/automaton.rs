@@ -462,7 +462,7 @@ mod tests {
         let state = (0..599).fold(ROOT, |state, _| automaton.step(state, b'a'));
         assert_eq!((automaton.output(state), automaton.matched(state)), (595, (595, 599)));
 
-        let long = [vec![vec![b'a'; 1 << 20], b"b".to_vec()].concat()];
+        let long = [[vec![b'a'; 1 << 20], b"b".to_vec()].concat()];
         let automaton = Automaton::new(list(&long), Some(Vec::new()));
         let state = (0..1 << 20).fold(ROOT, |state, _| automaton.step(state, b'a'));
         assert_eq!((automaton.fail(state), automaton.step(state, b'a')), (state - 1, state));

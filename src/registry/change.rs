@@ -1,16 +1,15 @@
-//! Changing a registry in memory: secrets and members. Only the change of members opens values, to
-//! reseal them.
+//! Changing the secrets of a registry in memory. A value is opened only to seal it with other
+//! fields.
 
-use super::entry::{Entry, Member};
+use super::entry::{Entry, Member, Readers};
 use super::environment::By;
 use super::error::Error;
 use super::field::{FieldChanges, Fields};
 use super::file::Registry;
 use super::name::{self, Name};
-use super::open::open_entry;
+use super::reseal::Before;
 use super::scope::Scope;
-use super::seal::{self, Identity, Place, Recipient};
-use super::sign::PublicKey;
+use super::seal::{self, Identity, Place};
 use crate::redact::secret::VALUE_LEN_MIN;
 
 /// The longest value, in bytes. A variable takes at most 128 KiB on Linux; the rest is for quotes.
@@ -25,6 +24,8 @@ pub struct Draft<'a> {
     pub name: Name,
     /// The members that may open it.
     pub scope: Scope,
+    /// The group that a shared secret is sealed to. `None`: all members.
+    pub group: Option<Name>,
     /// Whether it is exported.
     pub install: bool,
     /// Its value.
@@ -34,9 +35,9 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// A secret that is exported, without optional fields.
+    /// A secret that is exported, without a group and optional fields.
     pub fn new(name: Name, scope: Scope, value: Value<'a>) -> Draft<'a> {
-        Draft { name, scope, install: true, value, fields: Fields::default() }
+        Draft { name, scope, group: None, install: true, value, fields: Fields::default() }
     }
 }
 
@@ -82,15 +83,6 @@ impl core::fmt::Debug for Value<'_> {
     }
 }
 
-/// The result of a change of members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MemberChange {
-    /// The number of resealed secrets.
-    pub resealed: usize,
-    /// The number of secrets removed with the member, to which they were private.
-    pub gone: usize,
-}
-
 impl Registry {
     /// The members, by name.
     pub fn members(&self) -> impl Iterator<Item = (&Name, &Member)> {
@@ -114,6 +106,7 @@ impl Registry {
         &self,
         name: &Name,
         scope: Scope,
+        group: Option<&Name>,
         fields: &Fields,
         member: &Name,
     ) -> Result<Option<String>, Error> {
@@ -125,8 +118,10 @@ impl Registry {
         if self.find(name, Some(scope), member).is_some() {
             return Err(Error::SecretExists { name: name.to_string() });
         }
-        self.check_collision(name, scope, variable.as_deref(), member)?;
-        self.check_file(name, scope, fields, member)?;
+        let readers = Readers { scope, group, owner: member };
+        self.recipients(scope, group, member)?;
+        self.check_collision(name, readers, variable.as_deref())?;
+        self.check_file(name, readers, fields)?;
         Ok(variable)
     }
 
@@ -135,16 +130,18 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When the secret exists, another secret is exported as the same variable, or the name is not
-    /// a member's.
+    /// When the secret exists, another secret of a reader is exported as the same variable, the
+    /// group does not exist or is empty, or the name is not a member's.
     pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<Option<String>, Error> {
-        let variable = self.check_new(&draft.name, draft.scope, &draft.fields, by.member)?;
-        let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, &draft.fields, by)?;
-        let entries = match draft.scope {
+        let Draft { name, scope, group, install, value, fields } = draft;
+        let group = group.as_ref().filter(|_| *scope == Scope::Shared);
+        let variable = self.check_new(name, *scope, group, fields, by.member)?;
+        let entry = Entry { install: *install, ..self.sealed(name, *scope, group, value, fields, by)? };
+        let entries = match scope {
             Scope::Shared => &mut self.document.shared,
             Scope::Private => self.document.private.entry(by.member.clone()).or_default(),
         };
-        entries.insert(draft.name.clone(), entry);
+        entries.insert(name.clone(), entry);
         Ok(variable)
     }
 
@@ -167,7 +164,7 @@ impl Registry {
 
     /// The fields that a value is sealed with. Earlier programs, which write no revision, know
     /// none.
-    fn bound(&self, fields: &Fields) -> Option<String> {
+    pub(super) fn bound(&self, fields: &Fields) -> Option<String> {
         self.revision().map(|_| fields.bound())
     }
 
@@ -183,23 +180,27 @@ impl Registry {
         let old = self.entry(name, scope, by.member).ok_or_else(missing)?;
         let install = edit.install.unwrap_or(old.install);
         let fields = edit.fields.of(&old.fields());
+        let readers = Readers { scope, group: old.group.as_ref(), owner: by.member };
         if (&fields.variable, fields.file_only) != (&old.variable, old.file_only)
             && let Some(variable) = fields.variable_of(name)?
         {
             name::Allowed::of_machine()?.check(&variable)?;
-            self.check_collision(name, scope, Some(&variable), by.member)?;
+            self.check_collision(name, readers, Some(&variable))?;
         }
         if fields.file != old.file {
-            self.check_file(name, scope, &fields, by.member)?;
+            self.check_file(name, readers, &fields)?;
         }
         let new = match &edit.value {
-            Some(value) => self.sealed(name, scope, install, value, &fields, by)?,
+            Some(value) => {
+                let sealed = self.sealed(name, scope, old.group.as_ref(), value, &fields, by)?;
+                Entry { install, ..sealed }
+            }
             None => {
                 let changed_by = Some(by.member.clone()).filter(|member| *member != old.owner);
                 let mut new = Entry { install, changed: by.at.clone(), changed_by, ..old.clone() };
                 if self.bound(&fields) != self.bound(&old.fields()) {
-                    let identity = edit.identity.ok_or(Error::ValueNeeded)?;
-                    self.reseal_entry(identity, name, scope, &mut new, &fields)?;
+                    let before = Before { registry: self, identity: Some(edit.identity.ok_or(Error::ValueNeeded)?) };
+                    new.sealed.0 = self.resealed_with(&before, (name, scope, old), &fields)?;
                 }
                 new.with(fields)
             }
@@ -227,113 +228,23 @@ impl Registry {
         Ok(scope)
     }
 
-    /// Adds a member, or replaces a member's recipient or signer. Shared secrets are sealed to the
-    /// new recipient too, and the member's private secrets are resealed. Both need an identity that
-    /// opens them.
-    ///
-    /// # Errors
-    ///
-    /// When secrets must be resealed, and the identity is missing or does not open one of them.
-    pub fn set_member(
-        &mut self,
-        name: &Name,
-        recipient: Recipient,
-        signer: Option<PublicKey>,
-        identity: Option<&Identity>,
-    ) -> Result<MemberChange, Error> {
-        let old = self.document.members.get(name);
-        let same = old.is_some_and(|old| old.recipient == recipient);
-        let signer = signer.or_else(|| old.and_then(|old| old.signer.clone()));
-        let mut changed = self.clone();
-        changed.begin()?;
-        changed.document.members.insert(name.clone(), Member { recipient, signer });
-        let resealed = if same { 0 } else { changed.reseal(Some(name), identity)? };
-        *self = changed;
-        Ok(MemberChange { resealed, gone: 0 })
-    }
-
-    /// Removes a member and its private secrets. Shared secrets are resealed to the other members.
-    /// Copies opened earlier are out of reach.
-    ///
-    /// # Errors
-    ///
-    /// As [`set_member`](Registry::set_member), and when secrets exist and no other member is left
-    /// to seal them to.
-    pub fn remove_member(&mut self, name: &Name, identity: Option<&Identity>) -> Result<MemberChange, Error> {
-        self.member(name)?;
-        let mut changed = self.clone();
-        changed.document.members.remove(name);
-        let gone = changed.document.private.remove(name).map_or(0, |entries| entries.len());
-        if changed.document.members.is_empty() && !(gone == 0 && changed.document.shared.is_empty()) {
-            return Err(Error::LastMember);
-        }
-        let resealed = changed.reseal(None, identity)?;
-        *self = changed;
-        Ok(MemberChange { resealed, gone })
-    }
-
-    /// Reseals all shared secrets, and the private ones of this member.
-    fn reseal(&mut self, member: Option<&Name>, identity: Option<&Identity>) -> Result<usize, Error> {
-        let private = member.and_then(|member| self.document.private.get(member));
-        let count = self.document.shared.len() + private.map_or(0, |entries| entries.len());
-        if count == 0 {
-            return Ok(0);
-        }
-        let identity = identity.ok_or(Error::IdentityNeeded { count })?;
-        let mut document = self.document.clone();
-        for (name, entry) in &mut document.shared {
-            let fields = entry.fields();
-            self.reseal_entry(identity, name, Scope::Shared, entry, &fields)?;
-        }
-        for (name, entry) in member.and_then(|member| document.private.get_mut(member)).into_iter().flatten() {
-            let fields = entry.fields();
-            self.reseal_entry(identity, name, Scope::Private, entry, &fields)?;
-        }
-        self.document = document;
-        Ok(count)
-    }
-
-    /// Seals the value of an entry again, with these fields.
-    fn reseal_entry(
-        &self,
-        identity: &Identity,
-        name: &Name,
-        scope: Scope,
-        entry: &mut Entry,
-        fields: &Fields,
-    ) -> Result<(), Error> {
-        let value = open_entry(identity, self.id(), name, scope, entry)?;
-        let place = Place { registry: self.id(), name, scope, owner: &entry.owner, version: &entry.version };
-        let recipients = self.recipients(scope, &entry.owner)?;
-        let sealed = seal::seal(&place, self.bound(fields).as_deref(), &value, &recipients)?;
-        entry.sealed.0 = sealed;
-        Ok(())
-    }
-
     /// A new version of an entry.
     fn sealed(
         &self,
         name: &Name,
         scope: Scope,
-        install: bool,
+        group: Option<&Name>,
         value: &Value<'_>,
         fields: &Fields,
         by: &By<'_>,
     ) -> Result<Entry, Error> {
         let version = new_version()?;
-        let place = Place { registry: self.id(), name, scope, owner: by.member, version: &version };
-        let recipients = self.recipients(scope, by.member)?;
+        let place = Place { registry: self.id(), name, scope, group, owner: by.member, version: &version };
+        let recipients = self.recipients(scope, group, by.member)?;
         let sealed = seal::seal(&place, self.bound(fields).as_deref(), value.0, &recipients)?;
         let (owner, changed) = (by.member.clone(), by.at.clone());
         let entry = Entry::new(owner, version, changed, sealed.into());
-        Ok(Entry { install, ..entry }.with(fields.clone()))
-    }
-
-    fn recipients(&self, scope: Scope, owner: &Name) -> Result<Vec<&Recipient>, Error> {
-        Ok(match scope {
-            Scope::Shared => self.document.members.values().map(|member| &member.recipient).collect(),
-            Scope::Private => vec![&self.member(owner)?.recipient],
-        })
+        Ok(Entry { group: group.cloned(), ..entry }.with(fields.clone()))
     }
 
     /// Checks that this is the name of a member.
@@ -345,7 +256,7 @@ impl Registry {
         self.member(name).map(drop)
     }
 
-    fn member(&self, name: &Name) -> Result<&Member, Error> {
+    pub(super) fn member(&self, name: &Name) -> Result<&Member, Error> {
         self.document.members.get(name).ok_or_else(|| Error::NotAMember { name: name.to_string() })
     }
 
@@ -371,11 +282,10 @@ impl Registry {
     }
 
     /// Refuses a secret that is exported as the same variable as another secret of the same reader.
-    fn check_collision(&self, name: &Name, scope: Scope, variable: Option<&str>, member: &Name) -> Result<(), Error> {
+    fn check_collision(&self, name: &Name, readers: Readers<'_>, variable: Option<&str>) -> Result<(), Error> {
         let Some(variable) = variable else { return Ok(()) };
-        let is_same = |other: &Name, entry: &Entry| entry.exported_as(other).as_deref() == Some(variable);
-        match self.beside(name, scope, member).find(|(other, _, entry)| is_same(other, entry)) {
-            Some((other, ..)) => {
+        match self.beside(name, readers, |other, entry| entry.exported_as(other).as_deref() == Some(variable)) {
+            Some(other) => {
                 let (name, other, variable) = (name.to_string(), other.to_string(), variable.to_owned());
                 Err(Error::Collision { name, other, variable })
             }
@@ -384,12 +294,12 @@ impl Registry {
     }
 
     /// Refuses a file target that is reserved, or that another secret of the same reader has.
-    fn check_file(&self, name: &Name, scope: Scope, fields: &Fields, member: &Name) -> Result<(), Error> {
+    fn check_file(&self, name: &Name, readers: Readers<'_>, fields: &Fields) -> Result<(), Error> {
         let Some(file) = &fields.file else { return Ok(()) };
         file.check()?;
-        let has_path = |entry: &Entry| entry.file.as_ref().is_some_and(|other| other.path == file.path);
-        match self.beside(name, scope, member).find(|(.., entry)| has_path(entry)) {
-            Some((other, ..)) => {
+        let has_path = |_: &Name, entry: &Entry| entry.file.as_ref().is_some_and(|other| other.path == file.path);
+        match self.beside(name, readers, has_path) {
+            Some(other) => {
                 let (name, other, path) = (name.to_string(), other.to_string(), file.path.to_string());
                 Err(Error::FileCollision { name, other, path: path.into() })
             }
@@ -397,11 +307,11 @@ impl Registry {
         }
     }
 
-    /// The secrets of other names that a reader sees beside a secret of this name.
-    fn beside(&self, name: &Name, scope: Scope, member: &Name) -> impl Iterator<Item = (&Name, Scope, &Entry)> {
-        let is_seen = move |other, owner: &Name| scope == Scope::Shared || other == Scope::Shared || *owner == *member;
-        let seen = self.secrets().filter(move |(_, other, entry)| is_seen(*other, &entry.owner));
-        seen.filter(move |(other, ..)| *other != name)
+    /// A secret of another name of which this is true, and which one of these readers sees as well.
+    fn beside(&self, name: &Name, readers: Readers<'_>, is_same: impl Fn(&Name, &Entry) -> bool) -> Option<&Name> {
+        let mut others = self.secrets().filter(|(other, _, entry)| *other != name && is_same(other, entry));
+        let seen = others.find(|(_, scope, entry)| self.document.meet(readers, Readers::of(*scope, entry)));
+        seen.map(|(other, ..)| other)
     }
 }
 

@@ -93,10 +93,10 @@ pub enum Error {
     /// The files of a merge belong to different registries.
     #[error("the sides of the merge are different registries: their id or format differs")]
     MergeOther,
-    /// Both sides of a merge changed a member, or the recipients of the shared secrets.
+    /// Both sides of a merge changed a member, a group, or the recipients of shared secrets.
     #[error("both sides of the merge changed {what}")]
     MergeMembers {
-        /// The member, or the recipients.
+        /// The member, the group, or the recipients.
         what: String,
     },
 
@@ -174,6 +174,55 @@ pub enum Error {
     #[error("the identity does not belong to {name}")]
     OtherMember {
         /// The given name.
+        name: String,
+    },
+    /// No such group.
+    #[error("the group {} does not exist", named(name, "of that name"))]
+    NoGroup {
+        /// The given name.
+        name: String,
+    },
+    /// A group of this name exists already.
+    #[error("the group {name} exists already")]
+    GroupExists {
+        /// Its name.
+        name: String,
+    },
+    /// Secrets are sealed to the group.
+    #[error("secrets are sealed to the group {name} ({count})")]
+    GroupInUse {
+        /// Its name.
+        name: String,
+        /// The number of secrets.
+        count: usize,
+    },
+    /// The group consists of all members.
+    #[error("the group {} consists of all members", super::GROUP_OF_ALL)]
+    GroupOfAll,
+    /// The member is not in the group.
+    #[error("{} is not in the group {group}", named(name, "the given member"))]
+    NotInGroup {
+        /// The given name.
+        name: String,
+        /// The group.
+        group: String,
+    },
+    /// The group's last member cannot leave: its secrets need a recipient.
+    #[error("the last member of the group {name} cannot leave while secrets are sealed to it")]
+    LastOfGroup {
+        /// The group.
+        name: String,
+    },
+    /// The group has no member that could open a secret.
+    #[error("the group {name} has no members")]
+    GroupEmpty {
+        /// The group.
+        name: String,
+    },
+    /// An identity is needed to open that of a group.
+    #[error("this change of the group {name} needs the identity of one of its members")]
+    GroupIdentity {
+        /// The group.
         name: String,
     },
     /// The last member cannot be removed: shared secrets need a recipient.
@@ -316,7 +365,7 @@ pub enum Error {
     #[error("the variable and the file are sealed with the value, which is needed to change them")]
     ValueNeeded,
     /// A sealed value is bound to another entry.
-    #[error("cannot open {entry}: its value was sealed for another name, scope, owner, version or registry")]
+    #[error("cannot open {entry}: it was sealed for another name, scope, group, owner, version or registry")]
     WrongBinding {
         /// The entry.
         entry: String,

@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::field::ExpiryDate;
 use super::file_target::FileTarget;
+use super::name::Name;
 use super::scope::Scope;
 use crate::redact::secret::Secret;
 
@@ -45,6 +46,8 @@ pub struct ExportedSecret {
     pub file: Option<FileTarget>,
     /// The day it expires, if it is known.
     pub expires: Option<ExpiryDate>,
+    /// The group of a registry that it is shared with, if it is known and not all members.
+    pub group: Option<Name>,
     /// The precedence among secrets of the same variable.
     pub rank: Rank,
     /// Whether a program that starts now gets it. If not, it is masked only: a secret that is kept
@@ -65,6 +68,7 @@ impl ExportedSecret {
             version: version.into(),
             file: None,
             expires: None,
+            group: None,
             rank,
             is_exported: true,
             is_file_only: false,
@@ -86,6 +90,7 @@ impl ExportedSecret {
             version: self.version.clone(),
             file: self.file.clone(),
             expires: self.expires.clone(),
+            group: self.group.clone(),
             rank: self.rank,
             is_exported: self.is_exported,
             is_file_only: self.is_file_only,

@@ -114,6 +114,7 @@ impl Registry {
         }
         let mut registry = Registry { document, signed_by: None };
         registry.check_entries()?;
+        registry.check_groups()?;
         registry.signed_by = registry.verify(body, tail, lines_before)?;
         Ok(registry)
     }
@@ -301,12 +302,17 @@ fn written_document(body: &str) -> Option<Document> {
     (text == body).then_some(document)
 }
 
-/// A digest of the members, which detects a change by hand. An editor can change both; only a
-/// signature prevents that.
+/// A digest of members and groups, which detects a change by hand. An editor can change both; only
+/// a signature prevents that.
 pub(super) fn digest(document: &Document) -> Result<String, Error> {
     let mut text = String::new();
     write(&mut text, &document.members)?;
-    Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..16]))
+    let mut digest = Sha256::new_with_prefix(text.as_bytes());
+    for (name, group) in &document.groups {
+        digest.update(format!("group {name} {}\n", group.recipient));
+        group.sealed.iter().for_each(|(member, sealed)| digest.update(format!("{member} {sealed}\n")));
+    }
+    Ok(data_encoding::HEXLOWER.encode(&digest.finalize()[..16]))
 }
 
 /// Checks the format version. It is the first line after the comments, so that it can be read

@@ -74,6 +74,13 @@ fn of_request(error: &Error) -> Option<&'static str> {
         }
         Error::SeveralMembers { .. } | Error::OtherMember { .. } => "name the acting member with --as NAME",
         Error::IdentityNeeded { .. } => "run this on a machine that can open them, with --identity FILE",
+        Error::NoGroup { .. } => "`hushlog group list` lists the groups; `hushlog group add` makes one",
+        Error::GroupInUse { .. } => "delete them, or save them for another group, first",
+        Error::GroupOfAll => "--shared seals to it, and `hushlog member` changes it",
+        Error::GroupEmpty { .. } => "`hushlog group join` adds members",
+        Error::LastOfGroup { .. } => "delete its secrets first, or let another member join",
+        Error::GroupIdentity { .. } => "run this on a machine of a member of the group, with --identity FILE",
+        Error::GroupExists { .. } => "`hushlog group join` adds members",
         Error::SecretExists { .. } => "change its value with `hushlog secret edit`",
         Error::NoSecret { .. } => "`hushlog secret list` lists the secrets",
         Error::ValueTooLong => "keep it in its own file, encrypted with age",

@@ -26,16 +26,19 @@ pub struct ImportItem {
 
 /// How items are imported.
 #[derive(Clone, Copy, Debug)]
-pub struct ImportOptions {
+pub struct ImportOptions<'a> {
     /// The scope of the secrets. `None`: that of the present secret, and private for a new one.
     pub scope: Option<Scope>,
+    /// The group that the secrets are sealed to. `None`: that of the present secret, and none for a
+    /// new one.
+    pub group: Option<&'a Name>,
     /// Whether new secrets are exported.
     pub install: bool,
 }
 
-impl Default for ImportOptions {
-    fn default() -> ImportOptions {
-        ImportOptions { scope: None, install: true }
+impl Default for ImportOptions<'_> {
+    fn default() -> Self {
+        ImportOptions { scope: None, group: None, install: true }
     }
 }
 
@@ -110,7 +113,7 @@ impl Registry {
     pub fn plan_import(
         &self,
         items: &[ImportItem],
-        options: ImportOptions,
+        options: ImportOptions<'_>,
         member: &Name,
     ) -> Result<ImportPlan, Error> {
         self.check_member(member)?;
@@ -125,20 +128,21 @@ impl Registry {
     fn fate<'a>(
         &self,
         item: &'a ImportItem,
-        options: ImportOptions,
+        options: ImportOptions<'_>,
         member: &Name,
         seen: &mut BTreeMap<String, &'a str>,
     ) -> Result<Fate, Error> {
         let (name, fields) = target(item)?;
         value(item)?;
         let variable = fields.variable.as_ref().map_or_else(|| name::spelled(&name), Variable::to_string);
-        let fate = match self.present(&name, &variable, options.scope, member) {
+        let fate = match self.present(&name, &variable, options, member) {
             Some((name, scope, entry)) => {
                 Fate::Rotated(Destination { name: name.clone(), scope, variable: entry.exported_as(name) })
             }
             None => {
-                let scope = options.scope.unwrap_or(Scope::Private);
-                let variable = self.check_new(&name, scope, &fields, member)?;
+                let usual = if options.group.is_some() { Scope::Shared } else { Scope::Private };
+                let scope = options.scope.unwrap_or(usual);
+                let variable = self.check_new(&name, scope, options.group, &fields, member)?;
                 Fate::New(Destination { name, scope, variable })
             }
         };
@@ -150,17 +154,20 @@ impl Registry {
         }
     }
 
-    /// The secret of the member with this variable, or this name.
+    /// The secret that the member sees, or of the group, with this variable or this name.
     fn present(
         &self,
         name: &Name,
         variable: &str,
-        scope: Option<Scope>,
+        options: ImportOptions<'_>,
         member: &Name,
     ) -> Option<(&Name, Scope, &Entry)> {
         let own = self.secrets().filter(|(_, found, entry)| {
-            let is_own = *found == Scope::Shared || entry.owner == *member;
-            is_own && scope.is_none_or(|scope| scope == *found)
+            let is_own = match options.group {
+                Some(group) => entry.group() == Some(group),
+                None => self.document.sees(member, *found, entry),
+            };
+            is_own && options.scope.is_none_or(|scope| scope == *found)
         });
         let own: Vec<_> = own.collect();
         let by = |is: &dyn Fn(&Name, &Entry) -> bool| {
@@ -176,7 +183,12 @@ impl Registry {
     /// # Errors
     ///
     /// When an item is refused: see [`plan_import`](Registry::plan_import). Nothing is changed.
-    pub fn import(&mut self, items: &[ImportItem], options: ImportOptions, by: &By<'_>) -> Result<ImportPlan, Error> {
+    pub fn import(
+        &mut self,
+        items: &[ImportItem],
+        options: ImportOptions<'_>,
+        by: &By<'_>,
+    ) -> Result<ImportPlan, Error> {
         let plan = self.plan_import(items, options, by.member)?;
         let [.., refused] = plan.counts();
         if refused > 0 {
@@ -188,7 +200,8 @@ impl Registry {
                 Fate::New(to) => {
                     let (_, fields) = target(item)?;
                     let draft = Draft::new(to.name.clone(), to.scope, value(item)?);
-                    changed.add(&Draft { install: options.install, fields, ..draft }, by)?;
+                    let group = options.group.cloned();
+                    changed.add(&Draft { group, install: options.install, fields, ..draft }, by)?;
                 }
                 Fate::Rotated(to) => {
                     let edit = Edit { value: Some(value(item)?), ..Edit::default() };

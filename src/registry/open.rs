@@ -1,6 +1,7 @@
 //! Opening a registry: everything that a member may see, or nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::thread;
 
 use zeroize::Zeroizing;
@@ -10,9 +11,10 @@ use super::error::Error;
 use super::exported_secret::ExportedSecret;
 use super::file::Registry;
 use super::id::RegistryId;
+use super::keyring::Keyring;
 use super::name::Name;
 use super::scope::Scope;
-use super::seal::{self, Identity, Place, Unopened};
+use super::seal::{self, Identity, Place};
 use crate::redact::secret::Secret;
 
 /// The fewest secrets for each thread. With fewer, another thread costs more than it saves.
@@ -25,13 +27,36 @@ pub struct Opened {
     pub secrets: Vec<ExportedSecret>,
     /// The plain defaults of the requested environment, by variable.
     pub defaults: BTreeMap<String, String>,
+    /// The secrets of groups that the member is not in.
+    pub withheld: Vec<Withheld>,
+    /// The secret keys of the groups whose identities were unsealed, to be masked in logs as the
+    /// member's own are: see [`Identity::secrets`].
+    pub keys: Vec<Secret>,
+}
+
+/// A secret of a group that a member is not in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// Its name.
+    pub name: Name,
+    /// The variable that it is exported as elsewhere.
+    pub variable: String,
+    /// The group.
+    pub group: Name,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is shared with the group {}, which the identity is not in", self.name, self.group)
+    }
 }
 
 impl Registry {
-    /// Opens all shared secrets, and the private ones of the member with this identity. `member`
+    /// Opens all shared secrets, those of the member's groups, and its private ones. `member`
     /// selects one of several members with the same identity.
     ///
-    /// Cost: about 0.1 ms a secret, on as many threads as the machine has cores.
+    /// Cost: about 0.1 ms a secret, on as many threads as the machine has cores. The identity of
+    /// each group is unsealed once.
     ///
     /// # Errors
     ///
@@ -45,14 +70,17 @@ impl Registry {
     ) -> Result<Opened, Error> {
         let member = self.member_of(identity, member)?;
         let defaults = environment.map_or_else(|| Ok(BTreeMap::new()), |environment| self.defaults(environment))?;
-        let shared = self.document.shared.iter().map(|(name, entry)| (name, Scope::Shared, entry));
-        let private = self.document.private.get(member).into_iter().flatten();
-        let private: Vec<_> = private.map(|(name, entry)| (name, Scope::Private, entry)).collect();
-        let own: BTreeSet<&Name> = private.iter().map(|(name, ..)| *name).collect();
-        let mut entries: Vec<Found<'_>> = private.into_iter().chain(shared).collect();
-        entries.sort_by_key(|(name, scope, _)| (*name, *scope == Scope::Shared));
+        let own: BTreeSet<&Name> =
+            self.document.private.get(member).into_iter().flatten().map(|(name, _)| name).collect();
+        let entries = self.seen_by(member);
         check_variables(&entries)?;
-        let values = open_entries(identity, self.id(), &entries)?;
+        let mut keyring = Keyring::new(self, identity);
+        for (_, scope, entry) in &entries {
+            if let Some((name, _)) = self.document.group_of(*scope, entry) {
+                keyring.unseal(name)?;
+            }
+        }
+        let values = open_entries(&keyring, self.id(), &entries)?;
         let opened = entries.into_iter().zip(values).map(|((name, scope, entry), mut value)| {
             let hidden = scope == Scope::Shared && own.contains(name);
             ExportedSecret {
@@ -61,12 +89,30 @@ impl Registry {
                 version: entry.version.clone(),
                 file: entry.file.clone(),
                 expires: entry.expires.clone(),
+                group: entry.group.clone(),
                 rank: scope.into(),
                 is_exported: entry.install && !hidden && !entry.file_only,
                 is_file_only: entry.install && !hidden && entry.file_only,
             }
         });
-        Ok(Opened { secrets: opened.collect(), defaults })
+        let keys = keyring.groups().flat_map(Identity::secrets).collect();
+        let withheld = self.document.shared.iter().filter_map(|(name, entry)| {
+            let group = entry.group.clone().filter(|_| !self.document.sees(member, Scope::Shared, entry))?;
+            Some(Withheld { name: name.clone(), variable: entry.spelled(name), group })
+        });
+        Ok(Opened { secrets: opened.collect(), defaults, withheld: withheld.collect(), keys })
+    }
+
+    /// The entries that a member opens, sorted by name; of two with the same name, the private one
+    /// comes first.
+    pub(super) fn seen_by(&self, member: &Name) -> Vec<Found<'_>> {
+        let shared = self.document.shared.iter().map(|(name, entry)| (name, Scope::Shared, entry));
+        let shared = shared.filter(|(_, scope, entry)| self.document.sees(member, *scope, entry));
+        let private = self.document.private.get(member).into_iter().flatten();
+        let private = private.map(|(name, entry)| (name, Scope::Private, entry));
+        let mut entries: Vec<Found<'_>> = private.chain(shared).collect();
+        entries.sort_by_key(|(name, scope, _)| (*name, *scope == Scope::Shared));
+        entries
     }
 
     /// The member with one of these keys.
@@ -92,11 +138,11 @@ impl Registry {
 }
 
 /// An entry, with its name and scope.
-type Found<'a> = (&'a Name, Scope, &'a Entry);
+pub(super) type Found<'a> = (&'a Name, Scope, &'a Entry);
 
 /// Checks for collisions of variables. Adding a secret reports them; here, one means that the file
 /// was assembled by other means, such as a merge.
-fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
+pub(super) fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
     for (name, _, entry) in entries {
         let Some(variable) = entry.exported_as(name) else { continue };
@@ -107,17 +153,32 @@ fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks for files that two secrets would be written to. Adding a secret reports them.
+pub(super) fn check_files(entries: &[Found<'_>]) -> Result<(), Error> {
+    let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
+    for (name, _, entry) in entries {
+        let Some(file) = &entry.file else { continue };
+        let path = file.path.to_string();
+        if let Some(other) = seen.insert(path.clone(), name).filter(|other| other != name) {
+            let (name, other) = (name.to_string(), other.to_string());
+            return Err(Error::FileCollision { name, other, path: path.into() });
+        }
+    }
+    Ok(())
+}
+
 /// Opens all entries, in order.
 fn open_entries(
-    identity: &Identity,
+    keyring: &Keyring<'_>,
     registry: Option<&RegistryId>,
     entries: &[Found<'_>],
 ) -> Result<Vec<Zeroizing<Vec<u8>>>, Error> {
     let threads =
         thread::available_parallelism().map_or(1, usize::from).min(entries.len() / FOR_EACH_THREAD_MIN).max(1);
     let open = |part: &[Found<'_>]| {
-        let values = part.iter().map(|(name, scope, entry)| open_entry(identity, registry, name, *scope, entry));
-        values.collect::<Result<Vec<_>, _>>()
+        let open =
+            |(name, scope, entry): &Found<'_>| open_entry(keyring.opens(*scope, entry), registry, name, *scope, entry);
+        part.iter().map(open).collect::<Result<Vec<_>, _>>()
     };
     if threads == 1 {
         return open(entries);
@@ -141,19 +202,8 @@ pub(super) fn open_entry(
     scope: Scope,
     entry: &Entry,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let place = Place { registry, name, scope, owner: &entry.owner, version: &entry.version };
-    seal::open(identity, &place, &entry.fields().bound(), &entry.sealed.0).map_err(|problem| {
-        let entry = describe(name, scope);
-        match problem {
-            Unopened::NotForUs => Error::NotForUs { entry },
-            Unopened::Broken => Error::Damaged { entry },
-            Unopened::WrongBinding => Error::WrongBinding { entry },
-            Unopened::WrongFields => Error::WrongFields { entry },
-        }
-    })
-}
-
-/// An entry as errors name it.
-fn describe(name: &Name, scope: Scope) -> String {
-    format!("the {} secret {name}", scope.word())
+    let (group, owner, version) = (entry.group.as_ref(), &entry.owner, entry.version.as_str());
+    let place = Place { registry, name, scope, group, owner, version };
+    let opened = seal::open(identity, &place, &entry.fields().bound(), &entry.sealed.0);
+    opened.map_err(|problem| problem.of(format!("the {} secret {name}", scope.word())))
 }

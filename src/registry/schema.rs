@@ -8,12 +8,14 @@ pub(super) fn document() -> Value {
     let text = || json!({ "type": "string" });
     let by_name = |inner: Value| json!({ "type": "object", "additionalProperties": inner });
     let member = section(json!({ "recipient": recipient(), "signer": signer() }), &["recipient"]);
+    let group = section(json!({ "recipient": recipient(), "members": by_name(text()) }), &["recipient"]);
     let entry = section(
         json!({
             "owner": name(),
             "version": text(),
             "install": { "type": "boolean" },
             "changed": text(),
+            "group": name(),
             "changed_by": name(),
             "note": { "type": "string", "title": "one line of text" },
             "variable": { "type": "string", "title": "a variable, such as OPENAI_API_KEY" },
@@ -32,6 +34,7 @@ pub(super) fn document() -> Value {
             "id": { "type": "string", "title": "the id of a registry, hlr-..." },
             "revision": { "type": "integer" },
             "members": by_name(member),
+            "groups": by_name(group),
             "environments": by_name(variables),
             "shared": by_name(entry.clone()),
             "private": by_name(by_name(entry)),

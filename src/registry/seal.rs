@@ -23,8 +23,16 @@
 //! fields its entry has: earlier programs sealed it.
 //!
 //! `age -d` shows all of it. In a registry of format 1, which has no id, the first line ends in 1,
-//! and the second one is missing. The padding makes the length a multiple of [`PADDED_TO`], because
-//! the file shows the length of the sealed text.
+//! and the second one is missing. A value that is sealed to a group has the line `group: NAME`
+//! behind its scope. The padding makes the length a multiple of [`PADDED_TO`], because the file
+//! shows the length of the sealed text.
+//!
+//! The identity of a group is sealed to each of its members as an identity file, whose first line
+//! is a comment that binds it to its group:
+//!
+//! ```text
+//! # hushlog group ops of hlr-4k7m2q6w9r3t5y8pc2v4n6x3za
+//! ```
 
 use core::fmt;
 use core::str::FromStr;
@@ -35,6 +43,7 @@ use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::secrecy::{ExposeSecret, SecretString};
 use age::{DecryptError, Decryptor, Encryptor, scrypt, x25519};
 use age_core::format::{FileKey, Stanza};
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -271,19 +280,61 @@ pub(super) struct Place<'a> {
     pub(super) registry: Option<&'a RegistryId>,
     pub(super) name: &'a Name,
     pub(super) scope: Scope,
+    /// The group that it is sealed to. `None`: all members, or the owner.
+    pub(super) group: Option<&'a Name>,
     pub(super) owner: &'a Name,
     pub(super) version: &'a str,
 }
 
 impl Place<'_> {
     fn head(&self) -> String {
-        let Place { registry, name, scope, owner, version } = self;
+        let Place { registry, name, scope, group, owner, version } = self;
         let title = match registry {
             None => TITLES[0].to_owned(),
             Some(id) => format!("{}\nregistry: {id}", TITLES[1]),
         };
-        format!("{title}\nname: {name}\nscope: {}\nowner: {owner}\nversion: {version}\npadding: ", scope.word())
+        let group = group.map_or_else(String::new, |group| format!("group: {group}\n"));
+        let scope = scope.word();
+        format!("{title}\nname: {name}\nscope: {scope}\n{group}owner: {owner}\nversion: {version}\npadding: ")
     }
+}
+
+/// The binding of a group's identity.
+pub(super) struct GroupPlace<'a> {
+    /// Registries of format 1 have no groups.
+    pub(super) registry: Option<&'a RegistryId>,
+    pub(super) group: &'a Name,
+    pub(super) recipient: &'a Recipient,
+}
+
+impl GroupPlace<'_> {
+    fn head(&self) -> String {
+        let GroupPlace { registry, group, .. } = self;
+        let registry = registry.map_or_else(String::new, |id| format!(" of {id}"));
+        format!("# hushlog group {group}{registry}\n")
+    }
+}
+
+/// Seals the identity of a group to one member, as an age file in base64.
+pub(super) fn seal_identity(place: &GroupPlace<'_>, identity: &Identity, member: &Recipient) -> Result<String, Error> {
+    let head = place.head();
+    let key = identity.keys[0].to_string();
+    let mut plain = locked::buffer(head.len() + key.expose_secret().len() + 1);
+    plain.extend_from_slice(head.as_bytes());
+    plain.extend_from_slice(key.expose_secret().as_bytes());
+    plain.push(b'\n');
+    Ok(BASE64.encode(&encrypt(&plain, &[member], Format::Binary)?))
+}
+
+/// Opens the identity of a group, which must be bound to this place.
+pub(super) fn open_identity(own: &Identity, place: &GroupPlace<'_>, sealed: &str) -> Result<Identity, Unopened> {
+    let file = BASE64.decode(sealed.as_bytes()).map_err(|_| Unopened::Broken)?;
+    let plain = open_all(own, &file)?;
+    if !plain.starts_with(place.head().as_bytes()) {
+        return Err(Unopened::WrongBinding);
+    }
+    let identity = Identity::parse_lines(&plain).map_err(|_| Unopened::Broken)?;
+    if identity.recipients() == [place.recipient.clone()] { Ok(identity) } else { Err(Unopened::WrongBinding) }
 }
 
 /// Seals a value bound to its place and to these fields, as an armored age file.
@@ -304,26 +355,26 @@ pub(super) fn seal(
     plain.extend_from_slice(bound.as_bytes());
     plain.push(b'\n');
     plain.extend_from_slice(value);
-    encrypt(&plain, recipients)
+    String::from_utf8(encrypt(&plain, recipients, Format::AsciiArmor)?).map_err(|_| Error::Sealing)
 }
 
-fn encrypt(plain: &[u8], recipients: &[&Recipient]) -> Result<String, Error> {
+fn encrypt(plain: &[u8], recipients: &[&Recipient], format: Format) -> Result<Vec<u8>, Error> {
     let recipients = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
     let encryptor = Encryptor::with_recipients(recipients).map_err(|_| Error::Sealing)?;
     let mut sealed = Vec::new();
     let write = || {
-        let armour = ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor)?;
+        let armour = ArmoredWriter::wrap_output(&mut sealed, format)?;
         let mut writer = encryptor.wrap_output(armour)?;
         writer.write_all(plain)?;
         writer.finish()?.finish()
     };
     write().map_err(|_| Error::Sealing)?;
-    String::from_utf8(sealed).map_err(|_| Error::Sealing)
+    Ok(sealed)
 }
 
-/// Opens a sealed text without checking its binding.
-fn open_all(identity: &Identity, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(sealed.as_bytes())).map_err(|_| Unopened::Broken)?;
+/// Opens a sealed file without checking its binding.
+fn open_all(identity: &Identity, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(sealed)).map_err(|_| Unopened::Broken)?;
     decrypt(decryptor, identity, sealed.len()).map_err(|error| match error {
         DecryptError::NoMatchingKeys => Unopened::NotForUs,
         _ => Unopened::Broken,
@@ -337,7 +388,7 @@ pub(super) fn open(
     bound: &str,
     sealed: &str,
 ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
-    let plain = open_all(identity, sealed)?;
+    let plain = open_all(identity, sealed.as_bytes())?;
     let rest = plain.strip_prefix(place.head().as_bytes()).ok_or(Unopened::WrongBinding)?;
     let padding = rest.iter().take_while(|&&b| b == b'=').count();
     let rest = rest[padding..].strip_prefix(b"\n").ok_or(Unopened::Broken)?;

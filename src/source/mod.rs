@@ -59,7 +59,7 @@ pub use unread::UnreadLines;
 use dotenv::Entry;
 
 use crate::redact::secret::Secret;
-use crate::registry::{Error, ExportedSecret, Rank, RegistryId};
+use crate::registry::{Error, ExportedSecret, Rank, RegistryId, Withheld};
 
 /// The sources of secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,6 +170,8 @@ pub struct Loaded {
     pub has_registry_defaults: bool,
     /// The id and the revision of the registry, if it has both.
     pub revision: Option<(RegistryId, u64)>,
+    /// The secrets of the registry that belong to groups of others.
+    pub withheld: Vec<Withheld>,
     /// Names of dotenv entries that refer to other variables, and were read literally.
     pub referring: Vec<String>,
     /// Names of dotenv entries that programs read in ways that differ by more than quotes and white

@@ -157,8 +157,8 @@ fn check_trust(registry: &Registry, path: &Path, words: &[String]) -> Result<(),
     checked.map_err(|error| SourceError::of_registry(error, path))
 }
 
-/// Adds the secrets of a registry, the keys that open and sign it (a key in a log would reveal all
-/// of its secrets), and the plain defaults of its environment.
+/// Adds the secrets of a registry, the keys that open and sign it, those of the member's groups too
+/// (a key in a log would reveal all of its secrets), and the plain defaults of its environment.
 pub(super) fn add(
     loaded: &mut Loaded,
     allow_empty: bool,
@@ -183,8 +183,9 @@ pub(super) fn add(
         return Err(SourceErrorKind::EmptyRegistry.into());
     }
     loaded.secrets.extend(opened.secrets.into_iter().map(sourced));
-    loaded.secrets.extend(identity.secrets().into_iter().chain(signing_keys()).map(key));
+    loaded.secrets.extend(identity.secrets().into_iter().chain(opened.keys).chain(signing_keys()).map(key));
     loaded.revision = registry.id().cloned().zip(registry.revision());
+    loaded.withheld.extend(opened.withheld);
     loaded.has_registry_defaults = !opened.defaults.is_empty();
     loaded.defaults.extend(opened.defaults);
     Ok(())

@@ -168,7 +168,12 @@ fn defaults_are_set_unset_and_listed() {
     console.submit("/environments", fields).is(303);
     console.submit("/environments", fields).is(422).says("not set");
     console.get("/history").is(200).says("NODE_ENV in production").says("set to &lt;production&gt;").says("unset");
-    console.get("/members").is(200).says("alice (you)").says("age1");
+    let page = console.get("/members").is(200).says("alice (you)").says("age1");
+    assert!(!page.body.contains("Groups"));
+    desk.hushlog(["group", "add", "ops", "alice"], b"").ends(0);
+    desk.hushlog(["secret", "add", "ops-token", "--group", "ops", "--value-file", "-"], VALUE).ends(0);
+    console.get("/members").is(200).says("Groups").says("ops");
+    console.get("/").is(200).says("Shared with ops");
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn r01_a_list_shows_no_length() {
             "expires",
             "file",
             "file_only",
+            "group",
             "installed",
             "name",
             "note",
@@ -566,7 +567,7 @@ fn members_come_and_go_on_a_machine_that_can_open() {
     desk.hushlog(["member", "add", "bob", recipient.trim()], b"").ends(0).says("1 secret was resealed");
     let filter = || desk.hushlog(["--registry", "registry.yaml", "--identity", "bob.txt"], CANARY.as_bytes());
     assert_eq!(filter().ends(0).out(), "[REDACTED:api-key]");
-    desk.hushlog(["member", "remove", "bob"], b"").ends(0).says("may have copies of the shared secrets");
+    desk.hushlog(["member", "remove", "bob"], b"").ends(0).says("may have copies of these secrets");
     filter().ends(2).says("this identity is not a member");
     desk.hushlog(["member", "remove", "alice"], b"").ends(2).says("the last member");
 }

@@ -13,6 +13,8 @@ mod export;
 mod faults;
 mod fields;
 mod file;
+mod group_merges;
+mod groups;
 mod hostile;
 mod imports;
 mod keys;

@@ -19,15 +19,15 @@ pub(crate) fn save(registry: &mut Registry, secret: &str, value: &str) {
 }
 
 /// The conflicts of a merge, and the reason for which it is not signed.
-type Merged = (Vec<(String, Cause)>, Option<Error>);
+pub(crate) type Merged = (Vec<(String, Cause)>, Option<Error>);
 
 /// Three files of a merge, from the changes of the registry on each side.
-struct Merging {
+pub(crate) struct Merging {
     dir: tempfile::TempDir,
 }
 
 impl Merging {
-    fn of(texts: [&str; 3]) -> Merging {
+    pub(crate) fn of(texts: [&str; 3]) -> Merging {
         let merging = Merging { dir: tempfile::tempdir().unwrap() };
         for (file, text) in ["base", "ours", "theirs"].into_iter().zip(texts) {
             fs::write(merging.dir.path().join(file), text).unwrap();
@@ -35,14 +35,14 @@ impl Merging {
         merging
     }
 
-    fn merge(&self, options: &MergeOptions<'_>) -> Result<Merged, Error> {
+    pub(crate) fn merge(&self, options: &MergeOptions<'_>) -> Result<Merged, Error> {
         let [base, ours, theirs] = ["base", "ours", "theirs"].map(|file| self.dir.path().join(file));
         let merged = merge_files(&base, &ours, &theirs, options)?;
         let conflicts = merged.conflicts.iter().map(|conflict| (conflict.what(), conflict.cause()));
         Ok((conflicts.collect(), merged.unsigned))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         fs::read_to_string(self.dir.path().join("ours")).unwrap()
     }
 }
@@ -188,10 +188,10 @@ fn az_two_names_of_one_variable_do_not_meet() {
 }
 
 /// SplitMix64: the same numbers on every machine.
-struct Rng(u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

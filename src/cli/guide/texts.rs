@@ -196,6 +196,8 @@ Exit status:
 pub(crate) const SECRET_END: &str = "Examples:
   hushlog secret add openai-api-key --shared
       type in a secret for all members, exported as OPENAI_API_KEY
+  hushlog secret add db-url --group production
+      the same for the members of a group
   printf %s \"$token\" | hushlog secret add deploy-token --value-file -
       save a secret of the acting member alone, from standard input
   hushlog secret edit openai-api-key
@@ -226,6 +228,22 @@ pub(crate) const MEMBER_END: &str = "Examples:
       from now on, the registry must be signed
   hushlog member remove vm
       seal the shared secrets to the remaining members
+
+Exit status:
+  0  done
+  2  wrong usage, or the registry or a key is missing, not readable or invalid; nothing was changed
+  3  the registry could not be written";
+
+/// The end of the help of `group`.
+pub(crate) const GROUP_END: &str = "Examples:
+  hushlog group add ops alice bob
+      make a group; `hushlog secret add NAME --group ops` seals a secret to it
+  hushlog group join ops carol
+      let carol open the secrets of the group
+  hushlog group leave ops bob
+      give the group a new identity, and reseal its secrets to the others
+  hushlog group add all
+      seal the shared secrets to one group of all members: for many machines
 
 Exit status:
   0  done

@@ -71,7 +71,7 @@ fn plan(visit: &Visit) -> Result<(ImportFile, ImportPlan, String), Notes> {
     let registry = visit.registry();
     // Without a scope, new secrets are private, and present ones are found in either scope.
     let scope = (form.text("scope") == "shared").then_some(Scope::Shared);
-    let options = ImportOptions { scope, install: form.is_checked("install") };
+    let options = ImportOptions { scope, install: form.is_checked("install"), ..ImportOptions::default() };
     let plan = registry.plan_import(&file.items, options, &visit.member);
     let plan = plan.map_err(|error| Notes::refused(error.into()))?;
     let mut id = String::new();

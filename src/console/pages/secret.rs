@@ -55,7 +55,7 @@ fn save_new(visit: &Visit) -> Result<Name, Notes> {
     let name = notes.take(form.text("name").parse::<Name>().map_err(Error::Name));
     let fields = fields::read(form, &mut notes);
     if let (Some(name), true) = (&name, notes.is_empty()) {
-        notes.take(visit.registry().check_new(name, scope, &fields, &visit.member));
+        notes.take(visit.registry().check_new(name, scope, None, &fields, &visit.member));
     }
     let typed = typed(form, &mut notes);
     let value = typed.as_ref().and_then(|typed| notes.take(Value::new(typed)));

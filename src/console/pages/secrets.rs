@@ -179,7 +179,10 @@ fn row(visit: &Visit, row: &Row<'_>) -> Markup {
         tr role="row" {
             th role="rowheader" scope="row" { (name) @if !note.is_empty() { p.hint { (note) } } }
             td role="cell" data-title="Variable" { code { (variable) } }
-            td role="cell" data-title="Scope" { @if *scope == Scope::Shared { "Shared" } @else { "Private" } }
+            td role="cell" data-title="Scope" {
+                @if *scope == Scope::Shared { "Shared" } @else { "Private" }
+                @if let Some(group) = entry.group() { " with " (group) }
+            }
             td role="cell" data-title="Owner" { (entry.owner) }
             td role="cell" data-title="In VMs" { (installed(entry)) }
             td role="cell" data-title="Changed" { (layout::time(&entry.changed)) }

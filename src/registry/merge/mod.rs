@@ -2,15 +2,17 @@
 //! taken as sealed, or not at all.
 
 mod files;
+mod groups;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Change, Document, Entry};
+use super::entry::{Change, Document, Entry, GROUP_OF_ALL, Readers};
 use super::error::Error;
 use super::field::Fields;
 use super::file::Registry;
 use super::name::Name;
+use super::scope::Scope;
 
 pub use files::{MergeOptions, Merged, merge_files};
 
@@ -47,7 +49,7 @@ enum Content {
 /// time of the save.
 #[derive(Clone, PartialEq, Eq)]
 enum State<'a> {
-    Secret { owner: &'a Name, version: &'a str, install: bool, fields: Fields },
+    Secret { owner: &'a Name, version: &'a str, group: Option<&'a Name>, install: bool, fields: Fields },
     History(&'a [Change]),
 }
 
@@ -55,8 +57,8 @@ impl Content {
     fn state(&self) -> State<'_> {
         match self {
             Content::Secret(entry) => {
-                let (owner, version, install) = (&entry.owner, entry.version.as_str(), entry.install);
-                State::Secret { owner, version, install, fields: entry.fields() }
+                let (owner, version, group) = (&entry.owner, entry.version.as_str(), entry.group());
+                State::Secret { owner, version, group, install: entry.install, fields: entry.fields() }
             }
             Content::History(changes) => State::History(changes),
         }
@@ -65,8 +67,8 @@ impl Content {
     /// Whether the content has the same value as this state, exported or not.
     fn is_of(&self, state: &State<'_>) -> bool {
         match (self, state) {
-            (Content::Secret(entry), State::Secret { owner, version, .. }) => {
-                entry.owner == **owner && entry.version == *version
+            (Content::Secret(entry), State::Secret { owner, version, group, .. }) => {
+                entry.owner == **owner && entry.version == *version && entry.group() == *group
             }
             (content, state) => content.state() == *state,
         }
@@ -158,11 +160,13 @@ impl Merge {
 
 /// Merges two versions of one registry. An entry that one side changed, added or deleted is taken
 /// from that side. Different changes by both sides conflict. If both set a default to the same
-/// value, the result has the changes of both, by time.
+/// value, the result has the changes of both, by time. A group has the members that joined on
+/// either side.
 ///
 /// # Errors
 ///
-/// When they are different registries, or both changed a member or the recipients of a secret.
+/// When they are different registries, or both changed a member, a group or the recipients of a
+/// secret in ways that exclude each other.
 fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, Error> {
     let (base, ours, theirs) = (&base.document, &ours.document, &theirs.document);
     let is_other = |one: &Document| one.id != ours.id || one.format != ours.format;
@@ -179,6 +183,7 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
             .ok_or_else(|| Error::MergeMembers { what: format!("the member {name}") })?;
         document.members.extend(member.map(|member| (name.clone(), member)));
     }
+    document.groups = groups::merge(base, ours, theirs, &document)?;
     let sides = Sides { ours, theirs, members: document.clone() };
     let (old, own, other) = (slots(base), slots(ours), slots(theirs));
     let mut conflicts = Vec::new();
@@ -191,7 +196,9 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
     }
     part(&sides, &mut document, &own, &other, &mut conflicts);
     conflicts.sort_by(|one, other| one.slot.cmp(&other.slot));
-    Ok(Merge { registry: Registry { document, signed_by: None }, conflicts })
+    let registry = Registry { document, signed_by: None };
+    groups::check(&registry, [ours, theirs])?;
+    Ok(Merge { registry, conflicts })
 }
 
 /// The three-way rule: the change of one side, or of both if equal; `None` if they differ.
@@ -274,7 +281,7 @@ impl Sides<'_> {
 
     fn is_sealed_right(&self, slot: &Slot, side: Side) -> bool {
         let document = if side == Side::Ours { self.ours } else { self.theirs };
-        recipients(document, slot) == recipients(&self.members, slot)
+        recipients(document, document, slot) == recipients(&self.members, document, slot)
     }
 
     fn conflict(&self, slot: &Slot, own: Option<&Content>, other: Option<&Content>) -> Result<Conflict, Error> {
@@ -289,12 +296,19 @@ impl Sides<'_> {
     }
 }
 
-/// The recipients of a slot's value.
-fn recipients(document: &Document, slot: &Slot) -> BTreeSet<String> {
+/// The recipients that a slot's value in `side` has with the members and groups of a document.
+fn recipients(document: &Document, side: &Document, slot: &Slot) -> BTreeSet<String> {
     let text = |member: &super::Member| member.recipient.to_string();
     match slot {
         Slot::Default(..) => BTreeSet::new(),
-        Slot::Shared(_) => document.members.values().map(text).collect(),
+        Slot::Shared(name) => {
+            let group = side.shared.get(name).and_then(|entry| entry.group.as_ref());
+            match document.groups.get(group.map_or(GROUP_OF_ALL, Name::as_str)) {
+                Some(group) => BTreeSet::from([group.recipient.to_string()]),
+                None if group.is_some() => BTreeSet::new(),
+                None => document.members.values().map(text).collect(),
+            }
+        }
         Slot::Private(owner, _) => document.members.get(owner).map(text).into_iter().collect(),
     }
 }
@@ -336,9 +350,12 @@ fn part(sides: &Sides<'_>, document: &mut Document, own: &Slots, other: &Slots, 
     for slot in new(other, own) {
         let (Some(content), Some((name, owner))) = (get(document, &slot), secret(&slot)) else { continue };
         let variable = variable(&content, name);
+        let readers = readers(&content, owner.is_some());
         let is_same = |ours: &Slot| {
             get(document, ours).zip(secret(ours)).is_some_and(|(other, (other_name, other_owner))| {
-                let is_seen = owner.is_none() || other_owner.is_none() || owner == other_owner;
+                let is_seen = readers
+                    .zip(self::readers(&other, other_owner.is_some()))
+                    .is_some_and(|(one, other)| document.meet(one, other));
                 is_seen && name != other_name && variable == self::variable(&other, other_name)
             })
         };
@@ -348,6 +365,15 @@ fn part(sides: &Sides<'_>, document: &mut Document, own: &Slots, other: &Slots, 
             let theirs = Some(content);
             conflicts.push(Conflict { slot, cause: Cause::Variable, ours, theirs, fits: Side::Ours });
         }
+    }
+}
+
+/// The members that open a secret.
+fn readers(content: &Content, is_private: bool) -> Option<Readers<'_>> {
+    let scope = if is_private { Scope::Private } else { Scope::Shared };
+    match content {
+        Content::Secret(entry) => Some(Readers::of(scope, entry)),
+        Content::History(_) => None,
     }
 }
 

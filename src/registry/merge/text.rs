@@ -29,6 +29,8 @@ struct Head<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
     members: &'a BTreeMap<Name, crate::registry::Member>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    groups: &'a BTreeMap<Name, crate::registry::Group>,
 }
 
 /// The end of a file.
@@ -43,7 +45,8 @@ pub(super) fn with_marks(merge: &Merge, marker_len: usize) -> Result<String, Err
     let document = &merge.registry.document;
     let mut text = HEAD.to_owned();
     let (format, revision) = (document.format, document.revision);
-    write(&mut text, &Head { format, id: document.id.as_ref(), revision, members: &document.members })?;
+    let (id, members, groups) = (document.id.as_ref(), &document.members, &document.groups);
+    write(&mut text, &Head { format, id, revision, members, groups })?;
     let conflicts: BTreeMap<&Slot, &Conflict> =
         merge.conflicts.iter().map(|conflict| (&conflict.slot, conflict)).collect();
     // All slots, so that each conflict keeps its place in the file.
