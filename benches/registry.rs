@@ -1,5 +1,6 @@
-//! The registry: the time to open it by secrets and members, and the time of `secret add` apart
-//! from the typing. The rival is the program age, which opens and seals one file a run.
+//! The registry: the time to open it by secrets and members, the time of `secret add` apart from
+//! the typing, and the size and times of a fleet with the group of all members. The rival is the
+//! program age, which opens and seals one file a run.
 //!
 //! The goals: 1,000 secrets open fast enough for a boot within 300 ms, and `secret add` takes 50
 //! ms. See `benches/README.md`.
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use hushlog::registry::{By, Draft, Identity, Name, Registry, Scope, Value};
+use hushlog::registry::{By, Draft, GROUP_OF_ALL, Identity, Name, Registry, Scope, Value};
 
 use program::{Numbers, per_mille};
 
@@ -23,6 +24,7 @@ fn main() {
     let directory = tempfile::tempdir().expect("a directory");
     opening(directory.path());
     adding(directory.path());
+    fleet(directory.path());
 }
 
 /// A registry file with `secrets` shared secrets for `members` members; the identity is that of one
@@ -91,6 +93,62 @@ fn adding(directory: &Path) {
             times.map(|mut times| format!("{:.1} ({:.1})", per_mille(&mut times, 500), per_mille(&mut times, 1_000)));
         println!("| {secrets} | {ours} | {age} |");
     }
+}
+
+/// The most bytes of a registry of 5,000 members with 100 shared secrets.
+const FLEET_LEN_MAX: u64 = 4 << 20;
+
+/// A registry with the group of all members, whose identity is sealed to each of them.
+fn fleet(directory: &Path) {
+    println!("\n## 100 shared secrets, sealed to the group of all members: median of {ROUNDS} rounds, ms\n");
+    println!("| members | file, KiB | read and checked | opened | a member joins | a member leaves | `all` is made |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for members in [100, 1_000, 5_000] {
+        let path = directory.join(format!("fleet-{members}.yaml"));
+        let (identity, all) = write_fleet(&path, members);
+        let name = |name: &str| -> Name { name.parse().expect("a name") };
+        let mut times = [const { Vec::new() }; 4];
+        for _ in 0..ROUNDS {
+            let mut timed = |place: usize, work: &mut dyn FnMut()| {
+                let start = Instant::now();
+                work();
+                times[place].push(start.elapsed().as_secs_f64() * 1e3);
+            };
+            let mut registry = Registry::default();
+            timed(0, &mut || registry = Registry::load(&path).expect("a registry"));
+            timed(1, &mut || assert_eq!(registry.open(&identity, None, None).expect("it opens").secrets.len(), 100));
+            let late = Identity::generate();
+            timed(2, &mut || {
+                registry.set_member(&name("late"), late.recipient(), None, Some(&identity)).expect("it joins");
+            });
+            assert_eq!(registry.open(&late, None, None).expect("it opens").secrets.len(), 100);
+            timed(3, &mut || {
+                let change = registry.remove_member(&name("late"), Some(&identity)).expect("it leaves");
+                assert_eq!(change.resealed, 100);
+            });
+        }
+        let [read, opened, joined, left] = times.map(|mut times| per_mille(&mut times, 500));
+        let len = fs::metadata(&path).expect("a file").len();
+        assert!(len < FLEET_LEN_MAX, "{len} bytes");
+        println!("| {members} | {} | {read:.1} | {opened:.1} | {joined:.1} | {left:.0} | {all:.0} |", len / 1024);
+    }
+}
+
+/// The identity of a member in the middle, and the milliseconds that the group of all took.
+fn write_fleet(path: &Path, members: usize) -> (Identity, f64) {
+    let identity = write_registry(path, 0, members);
+    let name: Name = "member-000".parse().expect("a name");
+    let update = |registry: &mut Registry| {
+        let start = Instant::now();
+        registry.add_group(&GROUP_OF_ALL.parse()?, &[], None)?;
+        let all = start.elapsed().as_secs_f64() * 1e3;
+        for secret in 0..100 {
+            let draft = Draft::new(format!("secret-{secret}").parse()?, Scope::Shared, Value::new(VALUE)?);
+            registry.add(&draft, &By::now(&name))?;
+        }
+        Ok::<f64, hushlog::registry::Error>(all)
+    };
+    (identity, Registry::update(path, None, update).expect("a registry"))
 }
 
 /// The milliseconds of a command with a value on its standard input.
