@@ -22,8 +22,8 @@ const MASK_BATCH_LEN: usize = 4096;
 /// an `Arc`.
 ///
 /// Memory: about four bytes for each byte of the needles of a large set, tables included, and four
-/// more for each of their bytes behind which a search has broken off a match. Dropping the set wipes
-/// all memory with needle bytes in their order. It does not wipe tables of hashes, nor the
+/// more for each of their bytes behind which a search has broken off a match. Dropping the set
+/// wipes all memory with needle bytes in their order. It does not wipe tables of hashes, nor the
 /// automaton's table of branches.
 pub struct NeedleSet {
     /// The origin of each needle of the scanner.

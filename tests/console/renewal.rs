@@ -11,7 +11,7 @@ use crate::registry::Desk;
 use crate::tty::{Terminal, eventually, state};
 
 #[test]
-fn a_signal_prints_an_address_that_replaces_the_session_once_it_is_used() {
+fn a_signal_prints_an_address_that_ends_the_session_when_used() {
     let desk = Desk::new();
     let mut console = Console::signed_in(&desk);
     console.says("the address works once, SIGUSR1 prints another one");
@@ -62,7 +62,7 @@ fn a_line_from_a_pipe_is_enter() {
 }
 
 #[test]
-fn enter_in_the_terminal_prints_an_address_and_a_background_job_is_not_stopped() {
+fn enter_prints_an_address_and_a_background_job_goes_on() {
     let desk = Desk::new();
     let mut command = desk.command("sh");
     // The shell gives the job a group of its own, in the background.

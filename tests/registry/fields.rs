@@ -217,7 +217,7 @@ fn a_new_variable_or_file_needs_the_value_or_an_identity() {
 }
 
 #[test]
-fn a_value_of_an_earlier_program_is_sealed_with_its_fields_when_it_is_sealed_again() {
+fn an_old_value_is_sealed_with_its_fields_when_it_is_resealed() {
     let desk = Desk::new();
     let earlier =
         desk.text().lines().filter(|line| !line.starts_with("revision:")).collect::<Vec<_>>().join("\n") + "\n";
