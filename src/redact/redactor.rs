@@ -31,6 +31,7 @@ mod shown;
 mod swap;
 mod width;
 
+use colour::Colours;
 use kept::{HeldCopy, Kept};
 use shown::shown_len;
 use width::Widths;
@@ -82,8 +83,8 @@ pub struct Redactor {
     /// The number of regions that each needle named in each spelling, if any. An array over all
     /// needles came to 136 KiB a stream with 1,000 secrets.
     counts: NodeMap<u64>,
-    /// The end of the occurrences in the plain reading: only regions before it have colour codes.
-    read_until: u64,
+    /// The state of the colour codes behind masks. In a box, as most streams never have any.
+    colours: Option<Box<Colours>>,
     /// The counts of earlier sets.
     old_counts: RegionCounts,
     /// The bytes that a swap has searched again, for its output to borrow.
@@ -96,7 +97,6 @@ pub struct Redactor {
     found: Vec<Found>,
     read: Vec<Occurrence>,
     segments: Vec<Segment>,
-    codes: Vec<u8>,
 }
 
 /// The redactor's notes beside a region.
@@ -123,7 +123,7 @@ impl Redactor {
             emitted: 0,
             regions: Vec::new(),
             counts: NodeMap::default(),
-            read_until: 0,
+            colours: None,
             old_counts: BTreeMap::new(),
             again: None,
             widths: None,
@@ -131,7 +131,6 @@ impl Redactor {
             found: Vec::new(),
             read: Vec::new(),
             segments: Vec::new(),
-            codes: Vec::new(),
         }
     }
 
@@ -227,7 +226,7 @@ impl Redactor {
     /// Adds the occurrences in the plain reading.
     fn add_read(&mut self) {
         let set = &self.set;
-        self.read_until = self.read.iter().map(|occurrence| occurrence.end).fold(self.read_until, u64::max);
+        colour::note(&mut self.colours, &self.read);
         region::add_any(&mut self.regions, self.read.drain(..).map(|occurrence| Region::read(set, &occurrence)));
     }
 
@@ -280,7 +279,7 @@ impl Redactor {
         self.search.finish(&self.set, &mut self.read, &mut partial);
         self.add_read();
         partial.retain(|_| self.mask_partial);
-        self.read_until = partial.iter().map(|partial| partial.end).fold(self.read_until, u64::max);
+        colour::note(&mut self.colours, &partial);
         let region = |partial: Occurrence| Region::partial(partial.start..partial.end, partial.needle as usize);
         region::add_any(&mut self.regions, partial.into_iter().map(region));
     }
@@ -298,7 +297,8 @@ impl Redactor {
         let start = self.end() - input.len() as u64;
         let (held, starts) = (self.held_bytes(copy), (start - copy.len as u64, start));
         let (overlay, wrapped) = (self.overlay(), self.search.wrapped());
-        Texts { set: &self.set, overlay, codes: &self.codes, held, input, starts, wrapped }
+        let codes = self.colours.as_ref().map_or(&[][..], |colours| &colours.out);
+        Texts { set: &self.set, overlay, codes, held, input, starts, wrapped }
     }
 
     fn begin_anew(&mut self) {
@@ -372,7 +372,7 @@ impl Redactor {
     pub fn shrink_to_fit(&mut self) {
         self.kept.take_if(|_| !self.search.is_reading());
         (self.found, self.read, self.segments) = (Vec::new(), Vec::new(), Vec::new());
-        self.codes = Vec::new();
+        self.colours.take_if(|colours| colours.read_until <= self.emitted);
         self.regions.shrink_to_fit();
         self.search.shrink_to_fit();
         self.again = None;
@@ -383,7 +383,9 @@ impl Redactor {
         let (emitted, input) = (self.emitted, self.end() - bytes.len() as u64);
         let held = input - copy.len as u64;
         self.segments.clear();
-        self.codes.clear();
+        if let Some(colours) = &mut self.colours {
+            colours.out.clear();
+        }
         let is_last = last == Last::Yes;
         if until < emitted || until == emitted && !is_last {
             return; // The bytes from there on were released as a partial match.
@@ -413,7 +415,7 @@ impl Redactor {
             }
             if region.range.end < until || is_last {
                 let is_last = region.range.end == until;
-                colour::push_codes(region, separator, is_last, &mut self.codes, &mut self.segments);
+                colour::push_codes(region, separator, is_last, &mut self.colours, &mut self.segments);
             }
         }
         push_raw(&mut self.segments, at..until, held, input);

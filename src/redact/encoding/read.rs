@@ -16,12 +16,11 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
     each_depth(writer, value);
     // Forms and query strings write a blank as `+`.
     if value.contains(&b' ') {
-        let plus = value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte });
-        spelled(writer, plus.collect());
+        spelled(writer, value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }));
     }
     if value.contains(&b'\\') {
         // A shell or a template took the backslashes for its own.
-        spelled(writer, value.iter().copied().filter(|&byte| byte != b'\\').collect());
+        spelled(writer, value.iter().copied().filter(|&byte| byte != b'\\'));
         backslashes_at_end(writer);
     }
     if let Some(&last) = value.last().filter(|&&last| doubles(last, last)) {
@@ -49,9 +48,11 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
     behind_marks(writer);
 }
 
-/// Emits a value in another spelling, and its readings.
-fn spelled(writer: &mut FormWriter<'_>, value: Vec<u8>) {
-    let value = Zeroizing::new(value);
+/// Emits a value in another spelling, of at most its own length, and the readings of that.
+fn spelled(writer: &mut FormWriter<'_>, bytes: impl Iterator<Item = u8>) {
+    // A vector that grows leaves copies behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(writer.value.len()));
+    value.extend(bytes);
     writer.row(Form::Escaped, |_, out| out.extend_from_slice(&value));
     if value.len() <= FULL_LEN_MAX {
         each_depth(writer, &value);

@@ -11,6 +11,7 @@ use super::super::redacted::Redacted;
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
 use super::super::search::Search;
+use super::colour;
 use super::kept::HeldCopy;
 use super::{Last, Note, Redactor, RegionCounts};
 
@@ -49,7 +50,7 @@ impl Redactor {
             self.search.push(&self.set, piece, &mut self.found, &mut self.read);
             let found =
                 self.found.drain(..).map(|(at, needle)| Region::found(&self.set, start + u64::from(at), needle));
-            self.read_until = self.read.iter().map(|occurrence| occurrence.end).fold(self.read_until, u64::max);
+            colour::note(&mut self.colours, &self.read);
             let read = self.read.drain(..).map(|occurrence| Region::read(&self.set, &occurrence));
             // A released partial match cannot be taken back.
             regions.extend(found.chain(read).filter(|region: &Region<Note>| region.range.end > self.emitted));
