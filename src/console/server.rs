@@ -143,7 +143,10 @@ async fn open(entrance: Entrance) -> Result<Opened, ConsoleError> {
 /// An address with a new token; `None` on a Unix socket.
 fn new_address(site: &Site, address: Option<SocketAddr>) -> std::io::Result<Option<Zeroizing<String>>> {
     let token = site.door.renew()?;
-    Ok(address.zip(token).map(|(address, token)| Zeroizing::new(format!("http://{address}/?token={}", *token))))
+    let with_token = |(address, token): (SocketAddr, Zeroizing<String>)| {
+        Zeroizing::new(format!("http://{address}/?token={}", *token))
+    };
+    Ok(address.zip(token).map(with_token))
 }
 
 /// Reports a new address for each request. Does not return.

@@ -365,13 +365,13 @@ pub enum Error {
     #[error("the variable and the file are sealed with the value, which is needed to change them")]
     ValueNeeded,
     /// A sealed value is bound to another entry.
-    #[error("cannot open {entry}: it was sealed for another name, scope, group, owner, version or registry")]
+    #[error("cannot open {entry}: it was sealed for another entry, group or registry")]
     WrongBinding {
         /// The entry.
         entry: String,
     },
     /// A sealed value is bound to another variable or file.
-    #[error("cannot open {entry}: its variable or file was changed after its value was sealed for them")]
+    #[error("cannot open {entry}: its variable or file was changed after its value was sealed")]
     WrongFields {
         /// The entry.
         entry: String,

@@ -207,7 +207,7 @@ fn a_registry_that_was_changed_sends_no_value_elsewhere() {
     ] {
         assert!(text.contains(&old), "{text}");
         fs::write(&path, text.replace(&old, &new)).unwrap();
-        place.boot().ends(2).says("its variable or file was changed after its value was sealed for them");
+        place.boot().ends(2).says("its variable or file was changed after its value was sealed");
     }
     assert!(place.names().is_empty() && !place.machine.path("run/session").exists());
     fs::write(&path, text).unwrap();

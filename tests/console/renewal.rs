@@ -70,8 +70,11 @@ fn enter_prints_an_address_and_a_background_job_goes_on() {
     let mut terminal = Terminal::start(command);
     let addresses = |terminal: &Terminal| {
         let written = terminal.written().replace(['\r', '\n'], " ");
-        let found = written.split(' ').filter_map(|word| word.strip_prefix("http://")?.split_once("/?token="));
-        found.map(|(authority, token)| (authority.to_owned(), token.to_owned())).collect::<Vec<_>>()
+        let address = |word: &str| -> Option<(String, String)> {
+            let (host, token) = word.strip_prefix("http://")?.split_once("/?token=")?;
+            Some((host.to_owned(), token.to_owned()))
+        };
+        written.split(' ').filter_map(address).collect::<Vec<_>>()
     };
     terminal.until("it prints an address", |terminal| addresses(terminal).len() == 1);
     let console = terminal.last_below();

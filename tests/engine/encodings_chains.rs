@@ -1,5 +1,5 @@
-//! What real programs write of each other's output, three deep: the encoders of each program take
-//! in the output of all encoders before.
+//! Encoders of real programs on each other's output, three deep: those of each program take in the
+//! output of all encoders before.
 
 use std::collections::HashSet;
 use std::io::Write as _;

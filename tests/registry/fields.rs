@@ -171,7 +171,7 @@ fn variable_and_file_are_sealed_with_the_value() {
     ] {
         assert_eq!(text.matches(old).count(), 1, "{old}");
         fs::write(desk.registry(), text.replace(old, new)).unwrap();
-        export().ends(2).says("its variable or file was changed after its value was sealed for them");
+        export().ends(2).says("its variable or file was changed after its value was sealed");
     }
     // The others are for people.
     for (old, new) in [("note: ours", "note: mine"), ("2999-01-01", "2998-01-01")] {
