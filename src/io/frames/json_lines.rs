@@ -260,9 +260,10 @@ fn masked(line: &[u8], nodes: &[Node], parts: &[Part]) -> Vec<Masked> {
         let value = around.iter().rev().find(|node| node.kind != Kind::Key && covered.end <= node.range.end);
         let mut found = match (string, value) {
             (Some(string), _) => {
-                // The last range ends between escapes, too.
+                // The last range ends between escapes, too, or has the whole of this string.
                 let from = all.last().map_or(0, |last| last.range.end).max(string.range.start);
-                Masked { range: with_escapes(line, from..string.range.end, covered), part, is_value: false }
+                let rest = from.min(string.range.end)..string.range.end;
+                Masked { range: with_escapes(line, rest, covered), part, is_value: false }
             }
             (None, value) => {
                 let range = value.map_or(&nodes[0].range, |value| &value.range);

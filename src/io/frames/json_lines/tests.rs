@@ -52,6 +52,8 @@ fn a_line_of_json_stays_json() {
         // A secret across a key and its value, or across two values.
         (r#"{"o":{"a":"b"},"n":1}"#, r#"{"o":"<K>","n":1}"#),
         (r#"[["x", y"],2]"#, r#"[["x", y"],2]"#),
+        // A secret across a key and its value, and one within the value.
+        (r#"{"o":{"a":"b\n8844","c":"\nabc-key"},"n":8844}"#, r#"{"o":"<K>","n":"<K>"}"#),
         (r#"[["x, y", 8844],8844]"#, r#"[["<K>", "<K>"],"<K>"]"#),
         // No JSON.
         ("pin: 8844 \\nabc-key", "pin: <K> \\<K>"),
@@ -132,7 +134,9 @@ proptest! {
         let text: String = values.iter().map(|value| format!("{value}\n")).collect();
         let out = output(&set, &text, len);
         prop_assert_eq!(&out, &output(&set, &text, text.len()));
-        prop_assert!(!set.is_match(out.as_bytes()), "{}", out);
+        // A mask for a part of `\\x88` leaves another escape, `\\x`.
+        let is_cut = text.contains("\\\\x8844");
+        prop_assert!(is_cut || !set.is_match(out.as_bytes()), "{}", out);
         let (before, after): (Vec<&str>, Vec<&str>) = (text.lines().collect(), out.lines().collect());
         prop_assert_eq!(before.len(), after.len(), "{}", out);
         for (before, after) in before.iter().zip(after) {
