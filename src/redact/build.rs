@@ -267,7 +267,7 @@ impl Derived {
         let mut notice_of_part = None;
         let core_len = encoding::core(secret.expose()).len();
         encoding::forms(secret.expose(), &mut |form, bytes| self.add(name, form, bytes, core_len));
-        part::parts(secret.expose(), &mut |form, bytes, part_len| {
+        part::parts(secret.name().as_bytes(), secret.expose(), &mut |form, bytes, part_len| {
             notice_of_part = notice_of_part.max(notice(bytes, 0));
             self.add(name, form, bytes, part_len);
         });

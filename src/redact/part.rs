@@ -21,6 +21,7 @@ mod url;
 mod written;
 
 use super::credential::looks_random;
+use super::credential::name::{Meaning, meaning};
 use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, part_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
@@ -33,13 +34,14 @@ const DEPTH_MAX: u32 = 3;
 const LEVEL_MAX: u32 = 4;
 
 /// Calls `emit` with every form of every identifying part of `value`, and the length of the part
-/// itself. Duplicates are possible.
+/// itself. Duplicates are possible. The name of the value says how to read a list: those in
+/// `API_KEYS` are all credentials.
 ///
 /// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is
 /// used as a password.
-pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
+pub(crate) fn parts(name: &[u8], value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
     let all_forms = value.len() <= FULL_LEN_MAX;
-    each(value, &mut |form, part, kind| {
+    each(name, value, &mut |form, part, kind| {
         let write = match kind {
             _ if !all_forms => text_forms,
             PartKind::Secret => part_forms,
@@ -63,8 +65,11 @@ enum PartKind {
 }
 
 /// Calls `emit` with each part, without its forms.
-fn each(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], PartKind)) {
-    Parts { depth: DEPTH_MAX, level: LEVEL_MAX, emit }.of_secret(value, true);
+fn each(name: &[u8], value: &[u8], emit: &mut dyn FnMut(Form, &[u8], PartKind)) {
+    // The name of a file says little of its entries.
+    let is_collection = meaning(name) == Meaning::Collection && !core(value).contains(&b'\n');
+    let meaning = if is_collection { Meaning::Collection } else { Meaning::Other };
+    Parts { depth: DEPTH_MAX, level: LEVEL_MAX, meaning, emit }.of_secret(value, true);
 }
 
 /// Splits values, and emits the parts.
@@ -73,6 +78,8 @@ struct Parts<'a> {
     depth: u32,
     /// The levels of settings in settings that are left.
     level: u32,
+    /// The meaning of the value's own name.
+    meaning: Meaning,
     emit: &'a mut dyn FnMut(Form, &[u8], PartKind),
 }
 
@@ -92,6 +99,7 @@ impl Parts<'_> {
             }
         } else {
             line::joined(value, self);
+            credential::token(value, self);
             if is_labelled {
                 credential::within(value, self);
                 credential::array(value, self);
@@ -123,7 +131,7 @@ impl Parts<'_> {
             url::urls(value, self);
             return false;
         }
-        let settings = Settings::read(value);
+        let settings = Settings::read(value, self.meaning);
         let form = if matches!(value.first(), Some(b'{' | b'[')) { Form::JsonLeaf } else { Form::ConnectionString };
         for leaf in &settings.leaves {
             if leaf.is_credential {
@@ -137,7 +145,8 @@ impl Parts<'_> {
                     }
                 });
             } else if leaf.written.text.len() < value.len() {
-                let mut inner = Parts { depth: self.depth, level: self.level.saturating_sub(1), emit: &mut *self.emit };
+                let level = self.level.saturating_sub(1);
+                let mut inner = Parts { depth: self.depth, level, meaning: Meaning::Other, emit: &mut *self.emit };
                 leaf.written.likely_readings(&mut |reading| {
                     if looks_random(reading) {
                         inner.secret(form, reading);
@@ -164,7 +173,7 @@ impl Parts<'_> {
         }
         (self.emit)(form, part, PartKind::Secret);
         if self.depth > 1 {
-            Parts { depth: self.depth - 1, level: LEVEL_MAX, emit: &mut *self.emit }
+            Parts { depth: self.depth - 1, level: LEVEL_MAX, meaning: Meaning::Other, emit: &mut *self.emit }
                 .of_secret(part, form == Form::Decoded);
         }
     }

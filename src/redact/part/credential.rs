@@ -1,7 +1,8 @@
 //! A value of one line that holds more than the credential: `Bearer X`, `Header: X`, `user:X`,
-//! `X1,X2`, `user/X@host`.
+//! `X1,X2`, `user1:X1,user2:X2`, `user/X@host`.
 
 use super::Parts;
+use super::settings::command::is_no_password;
 use crate::redact::credential::may_be_credential;
 use crate::redact::credential::name::{Meaning, meaning};
 use crate::redact::credential::setting::is_setting;
@@ -11,19 +12,25 @@ use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 
 /// The most digits of a port.
 const PORT_LEN_MAX: usize = 5;
+/// The longest name of a scheme, in bytes.
+const SCHEME_LEN_MAX: usize = 24;
 /// The number of colons in a line of a pgpass file: `host:port:database:user:password`.
 const PGPASS_COLONS: usize = 4;
 
 /// Emits the credentials in a value that is a secret as a whole.
 pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
     let is_collection = matches!(value, [b'{' | b'[' | b'<', ..]);
-    if is_collection || value.contains(&b'\n') || memchr::memmem::find(value, b"://").is_some() {
+    if is_collection
+        || is_setting(b"item", value)
+        || value.contains(&b'\n')
+        || memchr::memmem::find(value, b"://").is_some()
+    {
         return;
     }
     let is_at_host = at_host(value, parts);
-    if !is_at_host && let Some(separator) = separator(value) {
-        let items = value.split(|byte| *byte == separator);
-        items.for_each(|item| parts.secret(Form::Credential, item.trim_ascii()));
+    if !is_at_host {
+        list(value, parts);
+        behind_scheme(value, parts);
     }
     if is_at_host && value.starts_with(b"jdbc:") {
         return;
@@ -55,8 +62,33 @@ fn is_escaped(value: &[u8], at: usize) -> bool {
     at.checked_sub(1).is_some_and(|before| value[before] == b'\\')
 }
 
+/// Emits the credential of `Bot X`: behind one word and a blank. `Settings` knows the usual schemes,
+/// whose credentials may be any text.
+fn behind_scheme(value: &[u8], parts: &mut Parts<'_>) {
+    let Some(blank) = memchr::memchr(b' ', value) else { return };
+    let (scheme, credential) = (&value[..blank], value[blank..].trim_ascii_start());
+    let is_scheme = scheme.len() <= SCHEME_LEN_MAX && scheme[0].is_ascii_alphabetic() && {
+        scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+    };
+    if is_scheme && is_item(credential) && !is_setting(b"scheme", credential) {
+        parts.secret(Form::Credential, credential);
+    }
+}
+
+/// Emits the token of `user@realm!name=X`, as Proxmox has it in a header.
+pub(super) fn token(value: &[u8], parts: &mut Parts<'_>) {
+    let Some(at) = memchr::memchr2(b'!', b'=', value).filter(|at| value[*at] == b'!') else { return };
+    if let Some(equals) = memchr::memchr(b'=', &value[at..]).filter(|_| value[..at].contains(&b'@')) {
+        parts.secret(Form::Credential, &value[at + equals + 1..]);
+    }
+}
+
 /// A credential behind a name that may have any meaning but that of a description.
 fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
+    if is_no_password(credential) && !is_setting(b"user", name) {
+        parts.secret(Form::Credential, name);
+        return;
+    }
     // A port, an address, a time.
     let is_number = credential.iter().all(|byte| byte.is_ascii_digit() || b".:".contains(byte))
         && (credential.len() <= PORT_LEN_MAX || !credential.iter().all(u8::is_ascii_digit));
@@ -69,10 +101,28 @@ fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
+/// Emits the items of a list of credentials, or of users with their credentials.
+fn list(value: &[u8], parts: &mut Parts<'_>) {
+    if let Some(separator) = separator(value) {
+        let items = value.split(|byte| *byte == separator);
+        items.for_each(|item| parts.secret(Form::Credential, item.trim_ascii()));
+    }
+    for separator in SEPARATORS {
+        let items = || value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).filter(|item| !item.is_empty());
+        if items().nth(1).is_some() && items().all(|item| colon_of_pair(item).is_some()) {
+            items().for_each(|item| of_pair(item, parts));
+        }
+    }
+}
+
+/// The separators of lists.
+const SEPARATORS: [u8; 4] = [b',', b';', b'|', b' '];
+
 /// The separator of a value that is a list of credentials.
 fn separator(value: &[u8]) -> Option<u8> {
-    let is_separator = |byte: &&u8| matches!(byte, b',' | b';' | b'|');
-    let separator = *value.iter().find(is_separator).or_else(|| value.iter().find(|byte| **byte == b' '))?;
+    let (blank, others) = SEPARATORS.split_last()?;
+    let is_separator = |byte: &&u8| others.contains(byte);
+    let separator = *value.iter().find(is_separator).or_else(|| value.iter().find(|byte| *byte == blank))?;
     value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(is_item).then_some(separator)
 }
 
@@ -105,19 +155,24 @@ pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
     let lines = || {
         value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty() && line[0] != b'#')
     };
-    let pair = |line: &[u8]| {
-        let colon = memchr::memchr(b':', line)?;
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._@-".contains(byte);
-        let is_user = colon > 0 && line[..colon].iter().all(is_name) && meaning(&line[..colon]) == Meaning::Other;
-        (is_user && !line.contains(&b' ')).then_some(colon)
-    };
-    if lines().all(|line| pair(line).is_some()) {
-        for line in lines() {
-            let credential = &line[pair(line).unwrap_or_default() + 1..];
-            if !is_setting(b"user", credential) {
-                parts.secret(Form::Credential, credential);
-            }
-        }
+    if lines().all(|line| colon_of_pair(line).is_some()) {
+        lines().for_each(|line| of_pair(line, parts));
+    }
+}
+
+/// The colon in `user:X`.
+fn colon_of_pair(pair: &[u8]) -> Option<usize> {
+    let colon = memchr::memchr(b':', pair)?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._@-".contains(byte);
+    let is_user = colon > 0 && pair[..colon].iter().all(is_name) && meaning(&pair[..colon]) == Meaning::Other;
+    (is_user && !pair.contains(&b' ')).then_some(colon)
+}
+
+/// Emits the credential of `user:X`.
+fn of_pair(pair: &[u8], parts: &mut Parts<'_>) {
+    let credential = &pair[colon_of_pair(pair).map_or(0, |colon| colon + 1)..];
+    if !is_setting(b"user", credential) {
+        parts.secret(Form::Credential, credential);
     }
 }
 
@@ -125,7 +180,7 @@ pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
 /// the value is one of these.
 fn at_host(value: &[u8], parts: &mut Parts<'_>) -> bool {
     let Some(at) = memchr::memrchr(b'@', value) else { return false };
-    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:/[](),=".contains(byte);
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:/[](),=?&%".contains(byte);
     let host = &value[at + 1..];
     if host.is_empty() || !host.iter().all(is_host) {
         return false;

@@ -14,6 +14,7 @@ use super::super::credential::{looks_random, may_be_credential};
 use super::written::Written;
 
 mod block;
+pub(super) mod command;
 mod flow;
 mod line;
 mod tag;
@@ -104,8 +105,8 @@ enum Edge {
 }
 
 impl<'t> Settings<'t> {
-    /// Reads a text.
-    pub(super) fn read(text: &'t [u8]) -> Settings<'t> {
+    /// Reads a text. `meaning` is that of its own name.
+    pub(super) fn read(text: &'t [u8], meaning: Meaning) -> Settings<'t> {
         let mut settings = Settings {
             leaves: Vec::new(),
             text,
@@ -118,7 +119,7 @@ impl<'t> Settings<'t> {
             unclosed: 0,
             untracked: 0,
         };
-        settings.frames.push(Frame::new(b"", Meaning::Other, Edge::Section));
+        settings.frames.push(Frame::new(b"", meaning, Edge::Section));
         settings.block();
         settings.close_all();
         settings

@@ -8,8 +8,13 @@ use super::{PartKind, each};
 
 /// All parts of a value.
 fn parts(value: &[u8]) -> BTreeSet<Vec<u8>> {
+    parts_of(b"", value)
+}
+
+/// All parts of a value with this name.
+fn parts_of(name: &[u8], value: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut parts = BTreeSet::new();
-    each(value, &mut |_, part, _| {
+    each(name, value, &mut |_, part, _| {
         parts.insert(part.to_vec());
     });
     parts
@@ -70,16 +75,76 @@ fn credentials_behind_a_scheme_or_a_name() {
         ("CREATE USER robot WITH PASSWORD 'kx-5512-lamp'", &["kx-5512-lamp"]),
         ("kx-5512-lamp my-7741-boat", &["kx-5512-lamp", "my-7741-boat"]),
         ("[\"kx-5512-lamp\", \"my-7741-boat\"]", &["kx-5512-lamp", "my-7741-boat"]),
-        ("curl -u robot:kx-5512-lamp https://api.test", &["kx-5512-lamp"]),
-        ("mysql -u robot -pkx-5512-lamp orders", &["kx-5512-lamp"]),
-        ("sshpass -p kx-5512-lamp ssh robot@host", &["kx-5512-lamp"]),
-        ("docker run -p 8080:80 -u 1000:1000 image", &[]),
+        ("alice:kx-5512-lamp,bob:my-7741-boat", &["kx-5512-lamp", "my-7741-boat"]),
+        ("alice:kx-5512-lamp bob:my-7741-boat", &["kx-5512-lamp", "my-7741-boat"]),
+        ("a.internal:9092,b.internal:9092", &[]),
+        ("Bot kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
+        ("two production-words", &[]),
+        ("kx5512lamp4frog:x-oauth-basic", &["kx5512lamp4frog"]),
+        ("https://kx-5512-lamp-frog@code.test/o/r.git", &["kx-5512-lamp-frog"]),
+        ("https://kx-5512-lamp-frog:x-oauth-basic@code.test/o/r.git", &["kx-5512-lamp-frog"]),
+        ("https://robot-user@code.test/o/r.git", &[]),
+        ("ssh://kx-5512-user-name@code.test/o/r.git", &[]),
+        ("redis://cache.test:6379,password=kx-5512-lamp,ssl=True", &["kx-5512-lamp"]),
+        ("robot:kx-5512-lamp@account/db/schema?warehouse=w", &["kx-5512-lamp"]),
+        ("Authorization: PVEAPIToken=robot@pam!ci=kx-5512-lamp", &["kx-5512-lamp"]),
+        ("--header=Authorization: Bearer kx-5512-lamp", &["kx-5512-lamp"]),
         ("robot:8443", &[]),
         ("a plain sentence: with words", &[]),
         ("correct horse battery staple", &[]),
         ("hunter2,prod", &[]),
         ("a@b", &[]),
     ]);
+}
+
+#[test]
+fn credentials_in_command_lines() {
+    assert_parts(&[
+        ("curl -u robot:kx-5512-lamp https://api.test", &["kx-5512-lamp"][..]),
+        ("mysql -u robot -pkx-5512-lamp orders", &["kx-5512-lamp"]),
+        ("sshpass -p kx-5512-lamp ssh robot@host", &["kx-5512-lamp"]),
+        ("curl -u 'robot:kx 5512 lamp' https://api.test", &["kx 5512 lamp"]),
+        ("curl --user=robot:kx-5512-lamp https://api.test", &["kx-5512-lamp"]),
+        ("curl -urobot:kx-5512-lamp https://api.test", &["kx-5512-lamp"]),
+        ("curl -u'robot:kx-5512-lamp' https://api.test", &["kx-5512-lamp"]),
+        ("curl -u kx5512lamp4frog: https://api.test", &["kx5512lamp4frog"]),
+        ("curl -u robot: https://api.test", &[]),
+        ("curl -H\"X-Api-Key: kx-5512-lamp\" https://api.test", &["kx-5512-lamp"]),
+        ("sudo docker login -u robot -p kx-5512-lamp code.test", &["kx-5512-lamp"]),
+        ("/usr/bin/mysql -urobot -p'kx 5512 lamp' orders", &["kx 5512 lamp"]),
+        ("docker exec db mysqldump -pkx-5512-lamp orders", &["kx-5512-lamp"]),
+        ("redis-cli -h cache.test -a kx-5512-lamp ping", &["kx-5512-lamp"]),
+        ("openssl pkcs12 -passin pass:kx-5512-lamp -in k.p12", &["kx-5512-lamp"]),
+        ("ldapsearch -x -D cn=robot -w kx-5512-lamp -b dc=x", &["kx-5512-lamp"]),
+        ("sqlplus -S robot/kx-5512-lamp@ORCL @x.sql", &["kx-5512-lamp"]),
+        ("smbclient //host/share -U robot%kx-5512-lamp", &["kx-5512-lamp"]),
+        ("7z x -pkx-5512-lamp a.7z", &["kx-5512-lamp"]),
+        ("keytool -list -storepass kx-5512-lamp -keystore k.jks", &["kx-5512-lamp"]),
+        ("echo kx-5512-lamp | docker login -u robot --password-stdin", &["kx-5512-lamp"]),
+        ("printf '%s' kx-5512-lamp | gh auth login --with-token", &["kx-5512-lamp"]),
+        ("echo \"robot:kx-5512-lamp\" | chpasswd", &["kx-5512-lamp"]),
+        ("gpg --batch --passphrase-fd 0 -d a.gpg <<< kx-5512-lamp", &["kx-5512-lamp"]),
+        ("docker run -p 8080:80 -u 1000:1000 image", &[]),
+        ("ssh -p 2222 robot@host.test uptime", &[]),
+        ("grep -w kx-5512-lamp notes.txt", &[]),
+        ("echo kx-5512-lamp | tee notes.txt", &[]),
+    ]);
+}
+
+/// The name of a value says how to read a list in it.
+#[test]
+fn lists_are_read_by_the_name_of_the_value() {
+    for (name, value, wanted) in [
+        ("API_KEYS", "v1=kx-5512-lamp;v2=my-7741-boat", &["kx-5512-lamp", "my-7741-boat"][..]),
+        ("TOKENS", r#"["kx 5512 lamp","my&7741=boat"]"#, &["kx 5512 lamp", "my&7741=boat"]),
+        ("SECRETS", r#"{"one":"kx-5512-lamp","region":"eu-north-1"}"#, &["kx-5512-lamp"]),
+        ("SETTINGS", "v1=kx-5512-lamp;v2=my-7741-boat", &[]),
+        ("secrets", "mode=kx-5512-lamp\nlevel=my-7741-boat\n", &[]),
+    ] {
+        let parts = parts_of(name.as_bytes(), value.as_bytes());
+        let is_missing = wanted.iter().any(|credential| !parts.contains(credential.as_bytes()));
+        assert!(!is_missing && parts.is_empty() == wanted.is_empty(), "{name}={value}: {:?}", shown(&parts));
+    }
 }
 
 #[test]
@@ -304,7 +369,7 @@ fn no_value_has_parts_without_bound() {
         b"Bearer ".repeat(9_000),
     ] {
         let (mut count, mut bytes) = (0, 0);
-        each(&value, &mut |_, part, kind| {
+        each(b"", &value, &mut |_, part, kind| {
             assert!(part.len() >= 4 || kind != PartKind::Secret);
             count += 1;
             bytes += part.len();
@@ -368,7 +433,7 @@ fn any_text_is_split() {
             text.extend_from_slice(PIECES[(random >> 32) as usize % PIECES.len()]);
         }
         let mut bytes = 0;
-        each(&text, &mut |_, part, kind| {
+        each(b"", &text, &mut |_, part, kind| {
             assert!(part.len() >= 4 || kind != PartKind::Secret);
             bytes += part.len();
         });

@@ -104,7 +104,7 @@ impl<'t> Settings<'t> {
             return end + 1;
         }
         // The options of a command are no key.
-        let is_command = |name: &[u8]| memchr::memmem::find(name, b" -").is_some();
+        let is_command = |name: &[u8]| name.starts_with(b"-") || memchr::memmem::find(name, b" -").is_some();
         match key(content).filter(|found| !is_command(found.name)) {
             Some(found) => {
                 self.structured += usize::from(found.is_plausible(content));

@@ -2,6 +2,7 @@
 //! `login bot password p`).
 
 use super::Settings;
+use super::command::Before;
 use crate::redact::credential::name::names_credential;
 use crate::redact::part::is_sentence;
 use crate::redact::part::written::{Style, Written};
@@ -125,9 +126,16 @@ impl<'t> Settings<'t> {
         let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
         let is_netrc = NETRC.contains(&&content[..first]);
         let mut found = false;
-        let mut before: &[u8] = b"";
+        let mut before = Before::first(content);
         let mut rest = content;
         while !rest.is_empty() {
+            // `-u'user:password'`, `-H"Header: X"`.
+            if let [b'-', letter, b'"' | b'\'', ..] = rest
+                && letter.is_ascii_alphabetic()
+            {
+                before.join(&rest[..2]);
+                rest = &rest[2..];
+            }
             let (written, len) = match self.quoted_in(rest) {
                 Some(quoted) => quoted,
                 None => {
@@ -137,18 +145,18 @@ impl<'t> Settings<'t> {
             };
             let word = written.text;
             let is_quoted = written.style != Style::Word;
-            let is_option = before.starts_with(b"-") && !word.starts_with(b"-");
-            let is_scheme = SCHEMES.iter().any(|scheme| before.eq_ignore_ascii_case(scheme))
+            let is_option = before.is_option() && !word.starts_with(b"-");
+            let is_scheme = SCHEMES.iter().any(|scheme| before.word.eq_ignore_ascii_case(scheme))
                 && word.len() >= SCHEME_TOKEN_LEN_MIN
                 && word.iter().all(|byte| byte.is_ascii_graphic());
-            if let Some(password) = password_of_option(&content[..first], before, word).filter(|_| !is_quoted) {
-                self.leaf(b"password", Written::bare(password, Style::Word));
+            if let Some(credential) = before.credential(written) {
+                self.leaf(b"password", credential);
                 found = true;
             } else if is_scheme {
                 self.leaf(b"token", written);
                 found = true;
-            } else if names_credential(before) && (is_quoted || is_option || is_netrc) {
-                self.leaf(before, written);
+            } else if names_credential(before.word) && (is_quoted || is_option || is_netrc) {
+                self.leaf(before.word, written);
                 found = true;
             } else if is_quoted {
                 self.leaf(b"", written);
@@ -158,7 +166,7 @@ impl<'t> Settings<'t> {
             } else if memchr::memmem::find(word, b"://").is_some() {
                 self.leaf(b"", written);
             }
-            before = if is_quoted { b"" } else { word };
+            before.pass(word, is_quoted);
             rest = rest[len..].trim_ascii_start();
         }
         let value = content[first..].trim_ascii();
@@ -191,21 +199,6 @@ pub(super) fn is_credential_before(content: &[u8], key: &Key<'_>) -> bool {
     let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
     let is_joined = content.get(key.value).is_some_and(|after| !after.is_ascii_whitespace());
     is_joined && first < key.name.len() && names_credential(&content[..first])
-}
-
-/// The password in `-u user:password`, `mysql -ppassword` and `sshpass -p password`.
-fn password_of_option<'t>(program: &[u8], before: &[u8], word: &'t [u8]) -> Option<&'t [u8]> {
-    if matches!(before, b"-u" | b"-U" | b"--user" | b"--proxy-user") {
-        let colon = memchr::memchr(b':', word)?;
-        return Some(&word[colon + 1..]);
-    }
-    let program = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let is_joined = matches!(program, b"mysql" | b"mysqldump" | b"mysqladmin" | b"mariadb" | b"sshpass");
-    match word {
-        [b'-', b'p', password @ ..] if is_joined && !password.is_empty() => Some(password),
-        _ if program == b"sshpass" && before == b"-p" => Some(word),
-        _ => None,
-    }
 }
 
 /// The length of a word, to the next blank outside of quotes.
