@@ -35,12 +35,25 @@ pub(crate) fn may_be_credential(name: &[u8], value: &[u8]) -> bool {
     let is_url = value.windows(3).any(|mark| mark == b"://");
     // `${DB_PASSWORD}`, `{{ vault.password }}`, `<password>`: another program puts the credential
     // there.
-    let is_placeholder = match value {
-        [b'$', b'{' | b'(', .., b'}' | b')'] | [b'{', b'{', .., b'}', b'}'] => true,
-        [b'<', name @ .., b'>'] => name.iter().all(|byte| byte.is_ascii_alphabetic() || b" -_".contains(byte)),
-        _ => false,
-    };
+    let is_placeholder = default_of(value).is_none()
+        && match value {
+            [b'$', b'{' | b'(', .., b'}' | b')'] | [b'{', b'{', .., b'}', b'}'] => true,
+            [b'<', name @ .., b'>'] => name.iter().all(|byte| byte.is_ascii_alphabetic() || b" -_".contains(byte)),
+            _ => false,
+        };
     !is_count && !is_switch && !is_url && !is_placeholder
+}
+
+/// The default in `${NAME:-X}` of shells and Compose, also with `-`, `:=`, `=`, and in `${name:X}`
+/// of Spring.
+pub(crate) fn default_of(value: &[u8]) -> Option<&[u8]> {
+    let inner = value.strip_prefix(b"${")?.strip_suffix(b"}")?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.".contains(byte);
+    let (name, rest) = inner.split_at(inner.iter().take_while(|byte| is_name(byte)).count());
+    let rest = rest.strip_prefix(b":").unwrap_or(rest);
+    let default = rest.strip_prefix(b"-").or(rest.strip_prefix(b"=")).unwrap_or(rest);
+    let is_error = default.starts_with(b"?") || default.starts_with(b"+");
+    (!name.is_empty() && !default.is_empty() && !is_error && !default.starts_with(b"$")).then_some(default)
 }
 
 /// The minimum length of a value that looks random, in bytes.

@@ -134,8 +134,13 @@ pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
 
 /// Like [`forms`], for a part of a value, which programs dump only within the value.
 pub(super) fn part_forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
-    emit(Form::Value, value);
     let core = core(value);
+    // Quotes around a value are those of the text around it, too. A mask in place of these would
+    // break a string of JSON.
+    let is_quoted = core.len() + 2 <= value.len() && is_quoted(value);
+    if !is_quoted {
+        emit(Form::Value, value);
+    }
     if core.len() < value.len() {
         emit(Form::Trimmed, core);
     }
@@ -149,7 +154,13 @@ pub(super) fn part_forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     binary::decimal(&mut writer);
     wide::rows(&mut writer);
     newline::rows(&mut writer);
-    binary::base64_in_json(&mut writer);
+    binary::base64_in_text(&mut writer);
+}
+
+/// Whether a value has quotes around it.
+fn is_quoted(value: &[u8]) -> bool {
+    let trimmed = value.trim_ascii();
+    matches!(trimmed, [b'"', .., b'"'] | [b'\'', .., b'\'']) && core(value).len() < trimmed.len()
 }
 
 /// Calls `emit` with `text` and its readable forms: not base64, numbers and UTF-16.
@@ -171,8 +182,11 @@ pub(super) fn byte_forms(bytes: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
 /// [`VALUE_LEN_MIN`] bytes would remain.
 pub(super) fn core(value: &[u8]) -> &[u8] {
     let trimmed = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value).trim_ascii();
+    // A file of several lines may begin with a quoted name, and end with another quoted text.
+    let is_one = |inner: &[u8], quote: u8| !inner.contains(&b'\n') || !inner.contains(&quote);
     let bare = match trimmed {
-        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner.trim_ascii(),
+        [b'"', inner @ .., b'"'] if is_one(inner, b'"') => inner.trim_ascii(),
+        [b'\'', inner @ .., b'\''] if is_one(inner, b'\'') => inner.trim_ascii(),
         _ => trimmed,
     };
     [bare, trimmed].into_iter().find(|core| core.len() >= VALUE_LEN_MIN).unwrap_or(value)

@@ -27,9 +27,9 @@ use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
 use written::Style;
 
-/// The maximum depth of splitting: the lines of a key in a JSON string in a settings line are at
-/// the third level.
-const DEPTH_MAX: u32 = 3;
+/// The maximum depth of splitting: a Secret of Kubernetes with the logins of Docker has base64 of
+/// JSON with base64 of a user and a password, which is at the fourth level.
+const DEPTH_MAX: u32 = 4;
 /// The maximum depth of settings within the values of settings.
 const LEVEL_MAX: u32 = 4;
 
@@ -93,10 +93,10 @@ impl Parts<'_> {
         if are_several {
             if is_settings {
                 line::pem_blocks(value, self);
-                credential::lines(value, self);
             } else {
                 line::identifying(value, self);
             }
+            credential::lines(value, self);
         } else {
             line::joined(value, self);
             credential::token(value, self);

@@ -30,14 +30,14 @@ pub(crate) enum Meaning {
 /// without any separator: `PGPASSWORD`, `authtoken`.
 const CONTAINED: &str = "\
     password passwd passwort passphrase passcode kennwort motdepasse contrasena secret token \
-    credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata \
+    credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata authtok \
     mnemonic";
 /// Ends of longer words that begin as one of these, and mean none: `tokenizer`, `passwordless`.
 const CONTINUED: [&[u8]; 6] = [b"iz", b"isation", b"iser", b"less", b"ariat", b"ary"];
 /// Words that mean a credential at the end of a word: `requirepass`, `masterauth`, `sshkey`.
-const ENDINGS: &str = "pwd pass key keys auth jwt apikeys authorization";
+const ENDINGS: &str = "pw pwd pass key keys auth jwt apikeys authorization";
 /// Words that mean a credential by themselves only.
-const WHOLE: &str = "pw psw sig sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
+const WHOLE: &str = "psw sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
 /// Words before `key` that make it a column, a route or a public value.
 const OTHER_KEYS: &str = "\
     public pub primary foreign sort partition cache routing index group row order unique \
@@ -67,12 +67,12 @@ const PLACES: &str = "\
 /// Names without a meaning of their own.
 const NEUTRAL: &str = "\
     value values data content contents current previous default plain plaintext text raw string \
-    stringvalue primary secondary old";
+    stringvalue primary secondary old list users entries";
 /// The plural words whose entries are credentials, each under its own name.
 const COLLECTIONS: &str = "passwords secrets tokens apikeys stringdata passphrases webhooks keys authorizations";
 
 /// Words for a user and a password together.
-const PAIRS: &str = "auth basic credential credentials creds userpwd userpass userpassword login";
+const PAIRS: &str = "auth basic credential credentials creds userpwd userpass userpassword login ident";
 
 /// Whether a list of words has this one.
 fn is_in(list: &str, word: &[u8]) -> bool {
@@ -146,6 +146,7 @@ pub(crate) fn meaning(name: &[u8]) -> Meaning {
         let last = words.get(last);
         return match () {
             () if words.count == 1 && is_in(NEUTRAL, last) => Meaning::Neutral,
+            () if words.count == 2 && words.iter().eq([&b"clear"[..], b"text"]) => Meaning::Credential,
             () if words.count <= 2 && is_string_data(&words) => Meaning::Collection,
             () if is_in(PLACES, last) => Meaning::Place,
             () => Meaning::Other,

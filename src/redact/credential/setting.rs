@@ -93,7 +93,7 @@ fn is_host_list(value: &[u8]) -> bool {
     !value.is_empty() && value.split(|byte| *byte == b',').all(|host| is_host(host.trim_ascii()))
 }
 
-fn is_host(host: &[u8]) -> bool {
+pub(crate) fn is_host(host: &[u8]) -> bool {
     let colon = memchr::memrchr(b':', host).unwrap_or(host.len());
     let (name, port) = (&host[..colon], host.get(colon + 1..).unwrap_or_default());
     let is_port = port.len() <= NUMBER_LEN_MAX && port.iter().all(u8::is_ascii_digit);

@@ -71,35 +71,82 @@ fn last_character(writer: &mut FormWriter<'_>, form: Form, shift: usize, text: &
     }
 }
 
-/// Base64 of the value as it stands in a string of JSON, if that is another: a registry's
-/// credentials are base64 of JSON. The plain reading undoes no escape within base64.
-pub(super) fn base64_in_json(writer: &mut FormWriter<'_>) {
+/// An encoder's way to write a value that is then encoded in base64.
+#[derive(Clone, Copy)]
+struct Spelling {
+    /// Whether characters outside of ASCII are escaped.
+    is_ascii: bool,
+    /// The other characters that are escaped.
+    escaped: &'static [u8],
+    is_percent: bool,
+}
+
+/// A string of JSON as most programs write it; as Go does, in pages of HTML; as PHP does; with ASCII
+/// only, as Python does; and a URL's parameter.
+const SPELLINGS: [Spelling; 5] = [
+    Spelling { is_ascii: false, escaped: b"", is_percent: false },
+    Spelling { is_ascii: false, escaped: b"<>&", is_percent: false },
+    Spelling { is_ascii: true, escaped: b"/", is_percent: false },
+    Spelling { is_ascii: true, escaped: b"", is_percent: false },
+    Spelling { is_ascii: true, escaped: b"", is_percent: true },
+];
+
+/// Base64 of the value as it stands in a string of JSON or in a URL, if that is another: a
+/// registry's credentials are base64 of JSON. The plain reading undoes no escape within base64.
+pub(super) fn base64_in_text(writer: &mut FormWriter<'_>) {
     let value = writer.value;
-    if !writer.text || !value.iter().any(|&byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
-        return;
-    }
-    let mut escaped = Zeroizing::new(Vec::with_capacity(6 * value.len()));
-    for &byte in value {
-        match byte {
-            b'"' | b'\\' => escaped.extend([b'\\', byte]),
-            b'\n' => escaped.extend(b"\\n"),
-            b'\r' => escaped.extend(b"\\r"),
-            b'\t' => escaped.extend(b"\\t"),
-            ..b' ' => {
-                escaped.extend(b"\\u00");
-                push_hex(byte.into(), 2, LOWER, &mut escaped);
-            }
-            _ => escaped.push(byte),
+    let Some(text) = std::str::from_utf8(value).ok().filter(|_| writer.text) else { return };
+    // Each character takes at most twelve bytes: two escapes of JSON.
+    let mut escaped = Zeroizing::new(Vec::with_capacity(12 * value.len()));
+    let mut before = Zeroizing::new(Vec::with_capacity(12 * value.len()));
+    let mut encoded = Zeroizing::new(Vec::with_capacity(base64_len(12 * value.len() + 2) + 2));
+    let mut shifted = Zeroizing::new(Vec::with_capacity(12 * value.len() + 2));
+    for spelling in SPELLINGS {
+        escaped.clear();
+        text.chars().for_each(|character| push_spelled(character, spelling, &mut escaped));
+        if *escaped == value || escaped == before {
+            continue;
+        }
+        before.clear();
+        before.extend_from_slice(&escaped);
+        for shift in 0..3 {
+            shifted.clear();
+            shifted.resize(shift, 0);
+            shifted.extend_from_slice(&escaped);
+            encode(&BASE64_NOPAD, &shifted, &mut encoded);
+            writer.emit(Form::Base64, &encoded[base64_len(shift)..own_len(shifted.len())]);
         }
     }
-    let mut text = Zeroizing::new(Vec::with_capacity(base64_len(escaped.len() + 2) + 2));
-    let mut shifted = Zeroizing::new(Vec::with_capacity(escaped.len() + 2));
-    for shift in 0..3 {
-        shifted.clear();
-        shifted.resize(shift, 0);
-        shifted.extend_from_slice(&escaped);
-        encode(&BASE64_NOPAD, &shifted, &mut text);
-        writer.emit(Form::Base64, &text[base64_len(shift)..own_len(shifted.len())]);
+}
+
+fn push_spelled(character: char, spelling: Spelling, out: &mut Vec<u8>) {
+    let mut bytes = [0; 4];
+    let bytes = character.encode_utf8(&mut bytes).as_bytes();
+    if spelling.is_percent {
+        for &byte in bytes {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                out.push(byte);
+            } else {
+                out.push(b'%');
+                push_hex(byte.into(), 2, UPPER, out);
+            }
+        }
+        return;
+    }
+    match bytes {
+        [b'"' | b'\\'] => out.extend([b'\\', bytes[0]]),
+        b"\n" => out.extend(b"\\n"),
+        b"\r" => out.extend(b"\\r"),
+        b"\t" => out.extend(b"\\t"),
+        b"/" if spelling.escaped == b"/" => out.extend(b"\\/"),
+        [byte] if *byte >= b' ' && !spelling.escaped.contains(byte) => out.push(*byte),
+        [_, _, ..] if !spelling.is_ascii => out.extend(bytes),
+        _ => {
+            for &unit in character.encode_utf16(&mut [0; 2]).iter() {
+                out.extend(b"\\u");
+                push_hex(unit.into(), 4, LOWER, out);
+            }
+        }
     }
 }
 

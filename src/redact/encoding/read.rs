@@ -24,9 +24,12 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
         backslashes_at_end(writer);
     }
     if let Some(&last) = value.last().filter(|&&last| doubles(last, last)) {
-        // The second of two that the reading takes for one would stay behind the mask.
+        // The second of two that the reading takes for one would stay behind the mask. A template
+        // doubles both braces: an object in another one ends with two of them, too.
+        let are_braces = matches!(last, b'{' | b'}');
+        let is_doubled = |byte: u8| byte == last || are_braces && matches!(byte, b'{' | b'}');
         writer.row(Form::Escaped, |value, out| {
-            let twice = |&byte: &u8| std::iter::repeat_n(byte, if byte == last { 2 } else { 1 });
+            let twice = |&byte: &u8| std::iter::repeat_n(byte, if is_doubled(byte) { 2 } else { 1 });
             out.extend(value.iter().flat_map(twice));
         });
     }

@@ -75,8 +75,14 @@ fn behind_scheme(value: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
-/// Emits the token of `user@realm!name=X`, as Proxmox has it in a header.
+/// Emits the token of `user@realm!name=X`, as Proxmox has it in a header, and X of `{noop}X`, as
+/// Spring has it.
 pub(super) fn token(value: &[u8], parts: &mut Parts<'_>) {
+    if let Some(end) = memchr::memchr(b'}', value).filter(|end| *end + 1 < value.len() && value[0] == b'{')
+        && value[1..end].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_@.".contains(byte))
+    {
+        parts.secret(Form::Credential, &value[end + 1..]);
+    }
     let Some(at) = memchr::memchr2(b'!', b'=', value).filter(|at| value[*at] == b'!') else { return };
     if let Some(equals) = memchr::memchr(b'=', &value[at..]).filter(|_| value[..at].contains(&b'@')) {
         parts.secret(Form::Credential, &value[at + equals + 1..]);
@@ -89,6 +95,8 @@ fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
         parts.secret(Form::Credential, name);
         return;
     }
+    // A hash is the second field of a line of `/etc/shadow`.
+    let credential = without_fields(credential);
     // A port, an address, a time.
     let is_number = credential.iter().all(|byte| byte.is_ascii_digit() || b".:".contains(byte))
         && (credential.len() <= PORT_LEN_MAX || !credential.iter().all(u8::is_ascii_digit));
@@ -161,16 +169,23 @@ pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
 }
 
 /// The colon in `user:X`.
-fn colon_of_pair(pair: &[u8]) -> Option<usize> {
+pub(super) fn colon_of_pair(pair: &[u8]) -> Option<usize> {
     let colon = memchr::memchr(b':', pair)?;
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._@-".contains(byte);
     let is_user = colon > 0 && pair[..colon].iter().all(is_name) && meaning(&pair[..colon]) == Meaning::Other;
     (is_user && !pair.contains(&b' ')).then_some(colon)
 }
 
+/// A hash as in `/etc/shadow`, without the fields behind it.
+fn without_fields(hash: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b':', hash).filter(|_| hash.starts_with(b"$"));
+    &hash[..end.unwrap_or(hash.len())]
+}
+
 /// Emits the credential of `user:X`.
 fn of_pair(pair: &[u8], parts: &mut Parts<'_>) {
     let credential = &pair[colon_of_pair(pair).map_or(0, |colon| colon + 1)..];
+    let credential = without_fields(credential);
     if !is_setting(b"user", credential) {
         parts.secret(Form::Credential, credential);
     }

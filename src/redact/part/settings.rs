@@ -9,7 +9,7 @@
 //! The leaves are slices of the text. Cost: linear in its length.
 
 use super::super::credential::name::{Meaning, meaning, names_credential, names_pair};
-use super::super::credential::setting::{is_setting, is_usual_path};
+use super::super::credential::setting::{is_host, is_setting, is_usual_path};
 use super::super::credential::{looks_random, may_be_credential};
 use super::written::Written;
 
@@ -17,6 +17,7 @@ mod block;
 pub(super) mod command;
 mod flow;
 mod line;
+mod table;
 mod tag;
 
 /// The maximum number of surrounding keys. Deeper ones are not tracked.
@@ -42,12 +43,19 @@ const NAMES: &[&[u8]] = &[
 const VALUES: &[&[u8]] =
     &[b"value", b"val", b"content", b"default", b"stringvalue", b"plaintext", b"newvalue", b"parametervalue"];
 /// Keys that are true beside a value that is a secret, and types of such values.
-const MARKS: &[&[u8]] = &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret"];
+const MARKS: &[&[u8]] = &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret", b"noecho"];
+/// Words before a name or a value that make a pair of both: `param-name` and `param-value`.
+const PAIR_WORDS: &[&[u8]] =
+    &[b"param", b"parameter", b"property", b"entry", b"attribute", b"option", b"setting", b"variable", b"config"];
+/// Keys of Terraform around the paths of attributes that are secret, and around their names.
+const SENSITIVE_PATHS: &[u8] = b"sensitive_attributes";
+const SENSITIVE_NAMES: &[&[u8]] = &[b"sensitive_values", b"before_sensitive", b"after_sensitive"];
 const SECRET_TYPES: &[&[u8]] = &[b"securestring", b"concealed", b"secret", b"password"];
 
 /// A value of the settings.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf<'t> {
+    key: &'t [u8],
     pub written: Written<'t>,
     /// Whether its key, or those around it, mean a credential.
     pub is_credential: bool,
@@ -71,10 +79,14 @@ pub(super) struct Settings<'t> {
     likely_directives: usize,
     /// Whether values below `data` are credentials in base64.
     is_kubernetes_secret: bool,
+    /// Whether it configures a login module of Java.
+    is_jaas: bool,
     /// The number of brackets without an end that were tried.
     unclosed: u32,
     /// The number of frames that were not tracked.
     untracked: usize,
+    /// Keys that the text says to have secret values.
+    sensitive: Vec<&'t [u8]>,
 }
 
 /// What is around a value: a map, a list, a section, a tag.
@@ -91,6 +103,8 @@ struct Frame<'t> {
     items: usize,
     /// Whether it is a `<dict>` of a property list, whatever its key.
     is_dict: bool,
+    /// Whether its key means a user and a password.
+    is_pair: bool,
 }
 
 /// What ends a frame.
@@ -116,12 +130,17 @@ impl<'t> Settings<'t> {
             directives: 0,
             likely_directives: 0,
             is_kubernetes_secret: is_kubernetes_secret(text),
+            is_jaas: memchr::memmem::find(text, b"LoginModule").is_some(),
             unclosed: 0,
             untracked: 0,
+            sensitive: Vec::new(),
         };
         settings.frames.push(Frame::new(b"", meaning, Edge::Section));
-        settings.block();
+        if !settings.table() {
+            settings.block();
+        }
         settings.close_all();
+        settings.mark_sensitive();
         settings
     }
 
@@ -142,7 +161,11 @@ impl<'t> Settings<'t> {
     fn open(&mut self, key: &'t [u8], edge: Edge) {
         let own = meaning(key);
         let surrounding = self.frames.last().map_or(Meaning::Other, |frame| frame.meaning);
+        let is_of_host = is_host_name(key);
+        let is_pair = names_pair(key)
+            || (own == Meaning::Neutral || is_of_host) && self.frames.last().is_some_and(|frame| frame.is_pair);
         let meaning = match own {
+            Meaning::Other | Meaning::Place if is_of_host => surrounding,
             Meaning::Other if key == b"data" && self.is_kubernetes_secret => Meaning::Collection,
             Meaning::Neutral if key == b"data" && self.is_kubernetes_secret => Meaning::Collection,
             Meaning::Neutral => surrounding,
@@ -150,7 +173,7 @@ impl<'t> Settings<'t> {
             own => own,
         };
         if self.frames.len() < FRAMES_MAX {
-            self.frames.push(Frame::new(key, meaning, edge));
+            self.frames.push(Frame { is_pair, ..Frame::new(key, meaning, edge) });
         } else {
             self.untracked += 1;
         }
@@ -194,7 +217,8 @@ impl<'t> Settings<'t> {
             return;
         }
         let Some(frame) = self.frames.last_mut() else { return };
-        let own = meaning(key);
+        let is_of_host = is_host_name(key);
+        let own = if is_of_host && meaning(key) != Meaning::Credential { Meaning::Neutral } else { meaning(key) };
         let is_named = match own {
             Meaning::Credential | Meaning::Collection => !is_reference(frame, key, written.text),
             Meaning::Neutral => matches!(frame.meaning, Meaning::Credential | Meaning::Collection),
@@ -202,10 +226,10 @@ impl<'t> Settings<'t> {
             Meaning::Description | Meaning::Place => false,
         };
         let index = self.leaves.len();
-        if is_one_of(key, NAMES) {
+        if is_one_of(key, NAMES) || is_first_of_pair(key) {
             frame.name.get_or_insert(index);
         }
-        if is_one_of(key, VALUES) {
+        if is_one_of(key, VALUES) || is_second_of_pair(key) {
             frame.value.get_or_insert(index);
         }
         frame.is_marked |= is_one_of(key, MARKS) && written.text.eq_ignore_ascii_case(b"true")
@@ -223,7 +247,30 @@ impl<'t> Settings<'t> {
         let is_named = is_named && may_be_credential(key, value) && !is_usual_path(value);
         let is_credential = is_named || looks_random(written.text);
         let is_base64 = self.is_kubernetes_secret && frame.key == b"data";
-        self.leaves.push(Leaf { written, is_credential, is_pair: names_pair(key), is_base64 });
+        // The server's side of JAAS has `user_NAME="X"`.
+        let is_credential = is_credential || key.starts_with(b"user_") && self.is_jaas;
+        let is_pair = names_pair(key) || own == Meaning::Neutral && frame.is_pair;
+        self.leaves.push(Leaf { key, written, is_credential, is_pair, is_base64 });
+        self.note_sensitive(key, written);
+    }
+
+    /// Keeps a key that the text says to have a secret value.
+    fn note_sensitive(&mut self, key: &'t [u8], written: Written<'t>) {
+        let is_inside = |names: &[&[u8]]| self.frames.iter().any(|frame| names.contains(&frame.key));
+        if key == b"value" && is_inside(&[SENSITIVE_PATHS]) {
+            self.sensitive.push(written.text);
+        } else if written.text == b"true" && is_inside(SENSITIVE_NAMES) {
+            self.sensitive.push(key);
+        }
+    }
+
+    /// Takes the values of these keys for credentials.
+    fn mark_sensitive(&mut self) {
+        self.sensitive.sort_unstable();
+        for leaf in self.leaves.iter_mut().filter(|_| !self.sensitive.is_empty()) {
+            let is_sensitive = self.sensitive.binary_search(&leaf.key).is_ok();
+            leaf.is_credential |= is_sensitive && may_be_credential(leaf.key, leaf.written.likely_text());
+        }
     }
 
     /// Whether the value of this key may be a credential, by the key or by the brackets around it.
@@ -235,13 +282,23 @@ impl<'t> Settings<'t> {
     /// A text between values.
     fn loose(&mut self, written: Written<'t>) {
         let is_credential = looks_random(written.text);
-        self.leaves.push(Leaf { written, is_credential, is_pair: false, is_base64: false });
+        self.leaves.push(Leaf { key: b"", written, is_credential, is_pair: false, is_base64: false });
     }
 }
 
 impl<'t> Frame<'t> {
     fn new(key: &'t [u8], meaning: Meaning, edge: Edge) -> Frame<'t> {
-        Frame { key, meaning, edge, name: None, value: None, is_marked: false, items: 0, is_dict: false }
+        Frame {
+            key,
+            meaning,
+            edge,
+            name: None,
+            value: None,
+            is_marked: false,
+            items: 0,
+            is_dict: false,
+            is_pair: false,
+        }
     }
 }
 
@@ -253,6 +310,28 @@ fn is_reference(frame: &Frame<'_>, key: &[u8], value: &[u8]) -> bool {
     let has_words = || names_credential(value) || value.iter().any(is_separator);
     key.eq_ignore_ascii_case(b"key")
         && (frame.meaning == Meaning::Description || is_setting(b"name", value) || is_name() && has_words())
+}
+
+/// Whether a key is the name of a host, under which the credential for it stands.
+fn is_host_name(key: &[u8]) -> bool {
+    let key = key.strip_prefix(b"https://").unwrap_or(key);
+    key.contains(&b'.') && is_host(key.strip_suffix(b"/").unwrap_or(key))
+}
+
+/// Whether a key is `param-name`, or the like.
+fn is_first_of_pair(key: &[u8]) -> bool {
+    is_pair_of(key, &[b"name", b"key"])
+}
+
+/// Whether a key is `param-value`, or the like.
+fn is_second_of_pair(key: &[u8]) -> bool {
+    is_pair_of(key, &[b"value"])
+}
+
+fn is_pair_of(key: &[u8], ends: &[&[u8]]) -> bool {
+    let Some(at) = key.iter().rposition(|byte| b"-_.".contains(byte)) else { return false };
+    let before = key[..at].rsplit(|byte| b"-_.".contains(byte)).next().unwrap_or_default();
+    is_one_of(before, PAIR_WORDS) && is_one_of(&key[at + 1..], ends)
 }
 
 fn is_one_of(key: &[u8], words: &[&[u8]]) -> bool {

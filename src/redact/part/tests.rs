@@ -1,6 +1,7 @@
 //! The parts of values, without their forms.
 
 mod generated;
+mod reported;
 
 use std::collections::BTreeSet;
 
@@ -253,7 +254,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ),
     ("# the settings of the service\n; more\nmode = fast\n", &[]),
     ("localhost:5432:orders:robot:kx-5512-lamp\n*:*:*:other:my-7741-boat\n", &["kx-5512-lamp", "my-7741-boat"]),
-    ("robot:$apr1$kx5512$lamp\nother:{SHA}my7741boat=\n", &["$apr1$kx5512$lamp", "{SHA}my7741boat="]),
+    ("robot:$apr1$kx5512$lamp\nother:{SHA}my7741boat=\n", &["$apr1$kx5512$lamp", "my7741boat="]),
     ("user:robot\nregion:eu-north-1\n", &[]),
     (
         r#"{"Parameters":[{"ParameterKey":"DbPassword","ParameterValue":"kx-5512-lamp"},{"ParameterKey":"Mode","ParameterValue":"fast"}]}"#,

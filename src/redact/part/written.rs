@@ -8,6 +8,9 @@ use memchr::memmem;
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
+use super::super::credential::default_of;
+use super::super::credential::name::names_credential;
+use super::super::credential::setting::is_setting;
 use super::super::json_escape::JsonEscape;
 
 /// A value, as it is written.
@@ -106,12 +109,14 @@ impl<'t> Written<'t> {
                     emit(less);
                 }
                 emit_unescaped(text, emit);
+                emit_operands(text, emit);
             }
             Style::Word => {
                 emit(text);
                 emit_unescaped(text, emit);
             }
             Style::Quoted(quote @ (b'"' | b'`')) => {
+                default_of(text).into_iter().for_each(&mut *emit);
                 let json = json_unescaped(text);
                 emit(&json);
                 emit_other(&undone(text, quote, quote), &json, emit);
@@ -141,6 +146,27 @@ impl<'t> Written<'t> {
                 emit(&markup_unescaped(text));
             }
         }
+    }
+}
+
+/// Emits what an expression in a program yields if nothing else is set: the quoted texts of
+/// `env('DB_PASSWORD', 'X')`, `process.env.KEY || "X"`, but not the names among them; the default
+/// in `${NAME:-X}`.
+fn emit_operands(text: &[u8], emit: &mut dyn FnMut(&[u8])) {
+    default_of(text).into_iter().for_each(&mut *emit);
+    let is_code = |byte: u8| byte.is_ascii_whitespace() || b"(,=|?:".contains(&byte);
+    let mut at = 1;
+    while let Some(len) = memchr::memchr2(b'"', b'\'', text.get(at..).unwrap_or_default()) {
+        let start = at + len;
+        let quoted = Written::quoted(&text[start..]).filter(|_| is_code(text[start - 1]));
+        let Some((written, len)) = quoted else {
+            at = start + 1;
+            continue;
+        };
+        if !names_credential(written.text) && !is_setting(b"operand", written.text) {
+            written.readings(emit);
+        }
+        at = start + len;
     }
 }
 

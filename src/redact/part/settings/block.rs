@@ -1,7 +1,7 @@
 //! Reads lines: `key: value` with indented maps and lists, `key = value` with sections, `key
 //! value`, blocks in braces, block scalars and here-documents.
 
-use super::line::{is_credential_before, is_netrc, key};
+use super::line::{is_credential_before, is_netrc, key, without_command};
 use super::{Edge, Settings};
 use crate::redact::credential::name::names_credential;
 use crate::redact::part::is_url;
@@ -35,12 +35,18 @@ impl<'t> Settings<'t> {
         if is_comment(content) {
             return end + 1;
         }
+        if let Some(after) = self.record(content, end) {
+            return after;
+        }
         if is_opening_tag(content) {
             let (after, is_closed) = self.tags(at + indent);
             self.count(is_closed, at, after);
             return after;
         }
         if let Some(name) = section(content) {
+            if memchr::memmem::find(name, b"://").is_some() {
+                self.loose(Written::bare(name, Style::Bare));
+            }
             self.close_to(|edge| matches!(edge, Edge::Section | Edge::Indent(_)));
             self.open(name, Edge::Section);
             self.structured += 1;
@@ -103,6 +109,19 @@ impl<'t> Settings<'t> {
             self.structured += 1;
             return end + 1;
         }
+        if self.columns(content) {
+            return end + 1;
+        }
+        if let Some(bracket) = named_block(content).filter(|_| self.may_flow()) {
+            self.open(content[..bracket].trim_ascii(), Edge::Indent(2 * column));
+            let flow = self.flow(start + bracket);
+            self.close();
+            if flow.is_structured {
+                self.structured += 1;
+                return line_end(self.text, flow.end) + 1;
+            }
+            self.unclosed += u32::from(flow.end > end);
+        }
         // The options of a command are no key.
         let is_command = |name: &[u8]| name.starts_with(b"-") || memchr::memmem::find(name, b" -").is_some();
         match key(content).filter(|found| !is_command(found.name)) {
@@ -140,7 +159,7 @@ impl<'t> Settings<'t> {
                     self.directives += 1;
                 } else if self.list(content) {
                     self.structured += 1;
-                } else if is_directive(content) {
+                } else if is_directive(without_command(content)) {
                     self.likely_directives += 1;
                 } else {
                     self.unstructured += 1;
@@ -156,7 +175,7 @@ impl<'t> Settings<'t> {
         let text = self.text;
         let value = text[at..end].trim_ascii();
         let at = at + text[at..end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let untagged = without_tag(value);
+        let untagged = without_prefix(without_tag(value));
         let at = at + value.len() - untagged.len();
         let value = untagged;
         match value {
@@ -182,6 +201,10 @@ impl<'t> Settings<'t> {
                 Some((written, len)) => {
                     self.leaf(key, written);
                     let after = at + len;
+                    // Not all formats have quotes: a value may begin with one.
+                    if text[after..end.max(after)].first().is_some_and(|next| !b" \t\r,;#)]}.".contains(next)) {
+                        self.leaf(key, Written::bare(value, Style::Bare));
+                    }
                     return line_end(text, after.max(end)) + 1;
                 }
                 None => self.leaf(key, Written::bare(value, Style::Bare)),
@@ -288,7 +311,7 @@ pub(super) fn line_end(text: &[u8], at: usize) -> usize {
 }
 
 fn is_comment(content: &[u8]) -> bool {
-    COMMENTS.iter().any(|comment| content.starts_with(comment))
+    COMMENTS.iter().any(|comment| content.starts_with(comment)) && !content.starts_with(b"#define ")
         || content == b"*"
         || content == b"---"
         || content == b"..."
@@ -343,9 +366,26 @@ fn section(content: &[u8]) -> Option<&[u8]> {
     (!name.is_empty() && !is_list && name.iter().all(is_name)).then_some(name)
 }
 
+/// The offset of the bracket in `name { key = value, ... }`.
+fn named_block(content: &[u8]) -> Option<usize> {
+    let bracket = memchr::memmem::find(content, b" {")?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.- ".contains(byte);
+    let is_whole = content.ends_with(b"}") && content[..bracket].iter().all(is_name);
+    is_whole.then_some(bracket + 1)
+}
+
 /// Whether the rest of a line behind `|` or `>` is that of a block scalar.
 fn is_block_head(rest: &[u8]) -> bool {
     rest.iter().take_while(|byte| **byte != b'#').all(|byte| b"+-0123456789 ".contains(byte))
+}
+
+/// A quoted value without the letters that programming languages have before the quote: `u'X'`,
+/// `b"X"`, `@"X"`.
+fn without_prefix(value: &[u8]) -> &[u8] {
+    let len = value.iter().take_while(|byte| b"uUrRbBfFL@$".contains(byte)).count();
+    let is_whole = Written::quoted(&value[len..])
+        .is_some_and(|(_, quoted)| value[len + quoted..].iter().all(|byte| b" ,;)".contains(byte)));
+    if len <= 2 && is_whole { &value[len..] } else { value }
 }
 
 /// A value without its tag or anchor in YAML: `!!binary`, `&name`.

@@ -39,6 +39,8 @@ const JOINED: &[(&str, &str)] = &[
 ];
 /// Programs that are called with `user/password@base`.
 const CONNECTING: &str = "sqlplus rman exp imp expdp impdp sqlldr sql sqlcl";
+/// The word before `BY` and a password in SQL.
+const SQL: &[u8] = b"identified ";
 /// Words of a program that reads a password from its standard input.
 const READERS: [&[u8]; 5] = [b"stdin", b"--with-token", b"--passphrase-fd", b"chpasswd", b"sudo -S"];
 
@@ -61,13 +63,19 @@ pub(super) struct Before<'t> {
     /// Whether the words are those of `echo` before a program that reads a password.
     is_written: bool,
     reads_stdin: bool,
+    /// Whether the line creates a user in SQL.
+    is_identified: bool,
+    /// Whether the line is a user of Redis.
+    is_acl: bool,
 }
 
 impl<'t> Before<'t> {
     /// The state before the first word of a line.
     pub(super) fn first(line: &[u8]) -> Before<'t> {
         let reads_stdin = READERS.iter().any(|word| memchr::memmem::find(line, word).is_some());
-        Before { program: b"", word: b"", is_joined: false, is_written: false, reads_stdin }
+        let is_identified = line.windows(SQL.len()).any(|word| word.eq_ignore_ascii_case(SQL));
+        let is_acl = line.starts_with(b"user ") || memchr::memmem::find(line, b"SETUSER ").is_some();
+        Before { program: b"", word: b"", is_joined: false, is_written: false, reads_stdin, is_identified, is_acl }
     }
 
     /// Goes on behind a word.
@@ -90,6 +98,11 @@ impl<'t> Before<'t> {
         (self.word, self.is_joined) = (if is_quoted { b"" } else { word }, false);
     }
 
+    /// Whether the last word may be a keyword in the middle of a line.
+    pub(super) fn is_keyword(&self) -> bool {
+        !self.word.contains(&b'=')
+    }
+
     /// Goes on behind an option of one letter with a quoted value joined to it.
     pub(super) fn join(&mut self, option: &'t [u8]) {
         (self.word, self.is_joined) = (option, true);
@@ -105,6 +118,15 @@ impl<'t> Before<'t> {
         let word = written.text;
         let part = |text: &'t [u8]| Written { text, style: written.style };
         let is_bare = written.style == Style::Word;
+        if self.is_identified && self.word.eq_ignore_ascii_case(b"by") {
+            return Some(written);
+        }
+        if self.is_acl
+            && let [b'>', password @ ..] = word
+            && !password.is_empty()
+        {
+            return Some(part(password));
+        }
         if PAIR_OPTIONS.contains(&self.word) {
             return Some(part(self.of_pair(word)?));
         }

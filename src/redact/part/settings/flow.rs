@@ -1,6 +1,7 @@
 //! Reads what stands between brackets: JSON, flow collections of YAML, arrays of PHP and Ruby, the
 //! arguments of a call.
 
+use super::block::line_end;
 use super::{Edge, Settings};
 use crate::redact::part::written::{Style, Written};
 
@@ -61,7 +62,7 @@ impl<'t> Settings<'t> {
                     }
                     at += 1;
                 }
-                b'#' | b'/' if is_comment(&text[at..]) => at = super::block::line_end(text, at),
+                b'#' | b'/' if is_comment(&text[at..]) => at = line_end(text, at),
                 _ if byte.is_ascii_whitespace() => at += 1,
                 b'"' | b'\'' | b'`' if !unclosed[usize::from(byte)] => match Written::quoted(&text[at..]) {
                     Some((written, len)) => {
@@ -125,6 +126,29 @@ impl<'t> Settings<'t> {
     }
 }
 
+/// The longest call that is a value, in bytes.
+const CALL_LEN_MAX: usize = 256;
+
+/// The length of a call in one line, such as `env('KEY', 'X')`, or 0.
+fn call_len(text: &[u8]) -> usize {
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.:\\".contains(byte);
+    let name = text.iter().take_while(is_name).count();
+    if name == 0 || text.get(name) != Some(&b'(') || &text[..name] == b"array" {
+        return 0;
+    }
+    let line = &text[..line_end(text, 0).min(CALL_LEN_MAX)];
+    let mut at = name + 1;
+    while let Some(&byte) = line.get(at) {
+        at += match byte {
+            b')' => return at + 1,
+            b'(' | b'[' | b'{' => return 0,
+            b'"' | b'\'' => Written::quoted(&line[at..]).map_or(line.len(), |(_, len)| len),
+            _ => 1,
+        };
+    }
+    0
+}
+
 /// A comment to the end of the line.
 fn is_comment(text: &[u8]) -> bool {
     text.starts_with(b"# ") || text.starts_with(b"//")
@@ -142,5 +166,6 @@ fn bare_len(text: &[u8], is_value: bool, is_item: bool) -> usize {
         b':' => !is_value && !is_item || is_blank(at),
         _ => false,
     };
-    (1..text.len()).find(|at| ends(*at)).unwrap_or(text.len()).max(1)
+    let len = (1..text.len()).find(|at| ends(*at)).unwrap_or(text.len()).max(1);
+    if is_value { len.max(call_len(text)) } else { len }
 }

@@ -4,6 +4,7 @@
 use super::Settings;
 use super::command::Before;
 use crate::redact::credential::name::names_credential;
+use crate::redact::credential::setting::is_setting;
 use crate::redact::part::is_sentence;
 use crate::redact::part::written::{Style, Written};
 
@@ -72,17 +73,23 @@ pub(super) fn key(content: &[u8]) -> Option<Key<'_>> {
     let colons = || memchr::memchr_iter(b':', before).filter(|at| !is_of_url(at));
     let at = |at: usize, separator| {
         let name = content[..at].trim_ascii_end();
-        let name =
-            if separator == b'=' { name.strip_suffix(b":").or(name.strip_suffix(b"+")).unwrap_or(name) } else { name };
+        let name = if separator == b'=' { without_operator(name) } else { name };
+        let name = name.strip_prefix(b"public ").unwrap_or(name);
         let value = at + 1 + usize::from(separator == b'=' && content.get(at + 1) == Some(&b'>'));
         is_key(name).then_some(Key { name, value, separator, other: None })
     };
     let colon = colons().next();
-    if let Some(found) = colons().find(is_yaml).and_then(|colon| at(colon, b':')) {
+    if let Some(mut found) = colons().find(is_yaml).and_then(|colon| at(colon, b':')) {
+        found.other = typed(&content[found.value..]).map(|value| (found.name, value));
         // `name:a sentence: with a colon`.
         let first = colon.and_then(|colon| at(colon, b':'));
         let first = first.filter(|first| !names_credential(first.name) && is_sentence(&content[first.value..]));
         return first.or(Some(found));
+    }
+    if equals.is_none()
+        && let Some(arrow) = memchr::memmem::find(head, b" <- ")
+    {
+        return at(arrow, b'<').map(|key| Key { value: arrow + 4, ..key });
     }
     let Some(mut found) = equals.and_then(|equals| at(equals, b'=')) else { return at(colon?, b':') };
     found.other =
@@ -90,9 +97,26 @@ pub(super) fn key(content: &[u8]) -> Option<Key<'_>> {
     Some(found)
 }
 
+/// A name without the rest of an operator that ends with `=`: `:=`, `+=`, `?=`, `||=`.
+fn without_operator(name: &[u8]) -> &[u8] {
+    let len = name.iter().rposition(|byte| !b":+?|".contains(byte)).map_or(0, |last| last + 1);
+    if name.len() - len <= 2 { name[..len].trim_ascii_end() } else { name }
+}
+
+/// The longest type between a name and its value, in bytes.
+const TYPE_LEN_MAX: usize = 40;
+
+/// The value in `string = 'X'`, which stands behind `const password:`.
+fn typed(rest: &[u8]) -> Option<&[u8]> {
+    let equals = memchr::memmem::find(rest, b" = ").filter(|equals| *equals <= TYPE_LEN_MAX)?;
+    let is_type = |byte: &u8| byte.is_ascii_alphanumeric() || b" _&'<>.?|[]".contains(byte);
+    (equals > 1 && rest[..equals].iter().all(is_type)).then(|| rest[equals + 3..].trim_ascii_start())
+}
+
 /// Whether a text can be a key.
 fn is_key(name: &[u8]) -> bool {
-    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b" \t._-\"'/:$[]{(@*%".contains(byte) || !byte.is_ascii();
+    let is_key =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b" \t._-\"'/:$[]{(@*%>?|+".contains(byte) || !byte.is_ascii();
     let has_open_quote = [b'"', b'\''].iter().any(|quote| memchr::memchr_iter(*quote, name).count() % 2 == 1);
     !name.trim_ascii().is_empty() && name.iter().all(is_key) && !has_open_quote
 }
@@ -155,7 +179,9 @@ impl<'t> Settings<'t> {
             } else if is_scheme {
                 self.leaf(b"token", written);
                 found = true;
-            } else if names_credential(before.word) && (is_quoted || is_option || is_netrc) {
+            } else if names_credential(before.word)
+                && (is_quoted || is_option || is_netrc || before.is_keyword() && is_keyword(word))
+            {
                 self.leaf(before.word, written);
                 found = true;
             } else if is_quoted {
@@ -166,9 +192,15 @@ impl<'t> Settings<'t> {
             } else if memchr::memmem::find(word, b"://").is_some() {
                 self.leaf(b"", written);
             }
-            before.pass(word, is_quoted);
+            // `password 7 X`: a number says how it is encrypted.
+            let is_kind = word.len() == 1 && word[0].is_ascii_digit() && names_credential(before.word);
+            if !is_kind {
+                before.pass(word, is_quoted);
+            }
             rest = rest[len..].trim_ascii_start();
         }
+        let content = without_command(content);
+        let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
         let value = content[first..].trim_ascii();
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
         let is_directive = !content.starts_with(b"-") && content[..first].iter().all(is_name);
@@ -186,11 +218,34 @@ impl<'t> Settings<'t> {
     }
 }
 
+/// Commands with a name and a value behind them.
+const SETTERS: [&[u8]; 8] = [b"ENV", b"ARG", b"set", b"setenv", b"setx", b"SetEnv", b"#define", b"export"];
+
+/// The name and the value of `ENV NAME X`, `set -gx NAME X`, `#define NAME X`.
+pub(super) fn without_command(content: &[u8]) -> &[u8] {
+    let word = |text: &[u8]| text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+    if !SETTERS.contains(&&content[..word(content)]) {
+        return content;
+    }
+    let mut rest = content[word(content)..].trim_ascii_start();
+    while rest.starts_with(b"-") {
+        rest = rest[word(rest)..].trim_ascii_start();
+    }
+    rest
+}
+
+/// Whether a word may be a credential behind a keyword in the middle of a line, and no word of a
+/// sentence.
+fn is_keyword(word: &[u8]) -> bool {
+    let is_plain = !word.starts_with(b"-") && !word.contains(&b'=');
+    is_plain && word.len() >= SCHEME_TOKEN_LEN_MIN && word.iter().any(u8::is_ascii_digit) && !is_setting(b"word", word)
+}
+
 /// Whether a line is one of a netrc file: a keyword, a blank, and a word.
 pub(super) fn is_netrc(content: &[u8]) -> bool {
     let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
     let rest = content[first..].trim_ascii_start();
-    NETRC.contains(&&content[..first]) && !matches!(rest.first(), Some(b'=' | b':'))
+    NETRC.contains(&&content[..first]) && !matches!(rest, [b'=' | b':', ..] | [b'<', b'-', ..])
 }
 
 /// Whether a line is a name of a credential, a blank, and a value that has the separator in it:
