@@ -31,6 +31,9 @@ pub(crate) fn may_be_credential(name: &[u8], value: &[u8]) -> bool {
     let is_digits = value.iter().all(u8::is_ascii_digit);
     let is_count = is_digits && (value.len() < NUMBER_LEN_MIN || name::is_plural(name))
         || !is_digits && value.iter().all(|byte| byte.is_ascii_digit() || b"+-.".contains(byte));
+    // The seed of a generator of random numbers; the name of a key elsewhere.
+    let is_seed = is_digits && name.len() >= 4 && name[name.len() - 4..].eq_ignore_ascii_case(b"seed");
+    let is_name = value.starts_with(b"alias/") || value.starts_with(b"arn:");
     let is_switch = SWITCHES.iter().any(|word| value.eq_ignore_ascii_case(word));
     let is_url = value.windows(3).any(|mark| mark == b"://");
     // `${DB_PASSWORD}`, `{{ vault.password }}`, `<password>`: another program puts the credential
@@ -41,7 +44,7 @@ pub(crate) fn may_be_credential(name: &[u8], value: &[u8]) -> bool {
             [b'<', name @ .., b'>'] => name.iter().all(|byte| byte.is_ascii_alphabetic() || b" -_".contains(byte)),
             _ => false,
         };
-    !is_count && !is_switch && !is_url && !is_placeholder
+    !is_count && !is_seed && !is_name && !is_switch && !is_url && !is_placeholder
 }
 
 /// The default in `${NAME:-X}` of shells and Compose, also with `-`, `:=`, `=`, and in `${name:X}`

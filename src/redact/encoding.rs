@@ -157,6 +157,17 @@ pub(super) fn part_forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     binary::base64_in_text(&mut writer);
 }
 
+/// A value without white space at its ends, also that of Unicode, which a copy from a page may
+/// have: no-break space, ideographic space, byte order mark, zero-width space.
+fn without_blanks(value: &[u8]) -> &[u8] {
+    const WIDE: [&[u8]; 4] = ["\u{a0}".as_bytes(), "\u{3000}".as_bytes(), "\u{feff}".as_bytes(), "\u{200b}".as_bytes()];
+    let mut rest = value.trim_ascii();
+    while let Some(less) = WIDE.iter().find_map(|blank| rest.strip_prefix(*blank).or(rest.strip_suffix(*blank))) {
+        rest = less.trim_ascii();
+    }
+    rest
+}
+
 /// Whether a value has quotes around it.
 fn is_quoted(value: &[u8]) -> bool {
     let trimmed = value.trim_ascii();
@@ -181,7 +192,7 @@ pub(super) fn byte_forms(bytes: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
 /// The value without the characters that people and files put around it. Keeps them if fewer than
 /// [`VALUE_LEN_MIN`] bytes would remain.
 pub(super) fn core(value: &[u8]) -> &[u8] {
-    let trimmed = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value).trim_ascii();
+    let trimmed = without_blanks(value);
     // A file of several lines may begin with a quoted name, and end with another quoted text.
     let is_one = |inner: &[u8], quote: u8| !inner.contains(&b'\n') || !inner.contains(&quote);
     let bare = match trimmed {

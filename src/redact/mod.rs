@@ -20,7 +20,7 @@ mod nested;
 mod node_map;
 pub(crate) mod ordinary;
 pub mod overlay;
-mod part;
+pub(crate) mod part;
 pub mod prefilter;
 pub(crate) mod reach;
 pub(crate) mod reading;

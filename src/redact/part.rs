@@ -22,6 +22,7 @@ mod written;
 
 use super::credential::looks_random;
 use super::credential::name::{Meaning, meaning};
+use super::credential::setting::{is_host, is_setting};
 use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, part_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 use settings::Settings;
@@ -187,6 +188,33 @@ impl Parts<'_> {
     fn text(&mut self, form: Form, part: &[u8]) {
         (self.emit)(form, part, PartKind::Text);
     }
+}
+
+/// Whether a value that may be any text has a credential under a name that says so, or a private
+/// key.
+pub(crate) fn has_named_credential(value: &[u8]) -> bool {
+    if memchr::memmem::find(value, b"PRIVATE KEY-----").is_some() {
+        return true;
+    }
+    if !value.iter().any(|byte| b"=:<{[( \n".contains(byte)) || is_sentence(value) {
+        return false;
+    }
+    Settings::read(value, Meaning::Other).leaves.iter().any(|leaf| {
+        let text = leaf.written.likely_text();
+        leaf.is_named && text.len() >= VALUE_LEN_MIN && !is_setting(b"value", text)
+    })
+}
+
+/// Whether a value is `user:password@host`, of which the host has a point or a port.
+pub(crate) fn is_user_at_host(value: &[u8]) -> bool {
+    let Some((login, host)) = memchr::memrchr(b'@', value).map(|at| (&value[..at], &value[at + 1..])) else {
+        return false;
+    };
+    let Some((user, password)) = memchr::memchr(b':', login).map(|at| (&login[..at], &login[at + 1..])) else {
+        return false;
+    };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    is_host(host) && !user.is_empty() && user.iter().all(is_name) && !is_setting(b"value", password)
 }
 
 /// Whether a value of a setting is text with a colon in it, such as `invalid password: try again`,

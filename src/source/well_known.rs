@@ -7,11 +7,15 @@
 use crate::redact::credential::name::names_credential;
 use crate::redact::credential::setting::is_path;
 use crate::redact::credential::{looks_random, may_be_credential};
+use crate::redact::part::{has_named_credential, is_user_at_host};
 
 /// Variables whose names say otherwise: the shell keeps directories in them.
 const DIRECTORIES: [&str; 2] = ["PWD", "OLDPWD"];
 /// Endings of names of addresses. An address is secret only if it holds credentials.
-const ADDRESSES: [&str; 5] = ["_URL", "_URI", "_DSN", "_WEBHOOK", "_ENDPOINT"];
+const ADDRESSES: [&str; 6] = ["_URL", "_URI", "_DSN", "_WEBHOOK", "_HOOK", "_ENDPOINT"];
+/// Variables that hold credentials under names that do not say so: the sessions of password
+/// managers, the headers of OpenTelemetry.
+const OTHERS: [&str; 3] = ["BW_SESSION", "AOC_SESSION", "OTEL_EXPORTER_OTLP_HEADERS"];
 /// Ending of the name of a variable with the path of a file that holds the value.
 const FILE: &str = "_FILE";
 /// Variables with the path of a file of credentials.
@@ -48,11 +52,12 @@ pub(super) fn classify(name: &str, value: &[u8]) -> Variable {
         return Variable::File;
     }
     let is_address = ADDRESSES.iter().any(|ending| upper.ends_with(ending));
-    let is_secret = if is_address {
-        has_credentials(value) || value.split(|byte| b"/?#&=:".contains(byte)).any(looks_like_token)
-    } else {
-        is_credential(&upper) && may_be_credential(name.as_bytes(), value) || has_credentials(value)
-    };
+    let is_secret = is_conventional(&upper, value)
+        || if is_address {
+            has_credentials(value) || value.split(|byte| b"/?#&=:".contains(byte)).any(looks_like_token)
+        } else {
+            is_credential(&upper) && may_be_credential(name.as_bytes(), value) || has_credentials(value)
+        };
     match () {
         () if value.trim_ascii().is_empty() => Variable::Other,
         () if is_secret => Variable::Secret,
@@ -73,7 +78,14 @@ fn is_credential(upper: &str) -> bool {
 /// Whether a value holds credentials: user information with a password, or a parameter for a
 /// credential (`?sig=`, `Password=...;`).
 fn has_credentials(value: &[u8]) -> bool {
-    has_user_information(value) || has_parameter(value)
+    has_user_information(value) || has_parameter(value) || is_user_at_host(value) || has_named_credential(value)
+}
+
+/// Whether the name is one of the variables that hold credentials by convention.
+fn is_conventional(upper: &str, value: &[u8]) -> bool {
+    // Bundler: `BUNDLE_GEMS__EXAMPLE__COM=user:password`.
+    let is_bundler = upper.starts_with("BUNDLE_") && upper.contains("__") && value.contains(&b':');
+    OTHERS.contains(&upper) || upper.starts_with("OP_SESSION_") || is_bundler
 }
 
 /// `scheme://user:password@host`, `scheme://token@host`, `user:password@tcp(host)`.
@@ -142,6 +154,41 @@ mod tests {
         for name in ["PATH", "HOME", "KEYBOARD", "PWD", "OLDPWD", "SSH_AUTH_SOCK", "MAX_TOKENS", "TOKEN_TTL", "AUTHOR"]
         {
             assert!(!is_secret(name, b"some value"), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_say_that_they_hold_a_credential() {
+        for value in [
+            "Authorization: Bearer kx-5512-lamp",
+            "{\"spring\":{\"datasource\":{\"password\":\"kx-5512-lamp\"}}}",
+            "users:\n- name: x\n  user:\n    token: kx-5512-lamp\n",
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n-----END OPENSSH PRIVATE KEY-----",
+            "mysql -u root -pkx-5512-lamp",
+            "robot:kx-5512-lamp@proxy.test:3128",
+            "token: kx-5512-lamp",
+        ] {
+            assert!(is_secret("ANYTHING", value.as_bytes()), "{value}");
+        }
+        for value in [
+            "rs=0:di=01;34:ln=01;36:*.tar=01;31:*.key=00;36",
+            "/usr/local/bin:/usr/bin:/bin",
+            "history -a; printf '%s' \"$PWD\"",
+            "git@code.test:team/app.git",
+            "team/app:1.2@sha256:0123abc",
+            "\\[\\e]0;\\u@\\h: \\w\\a\\]$ ",
+            "--bind 'ctrl-k:kill-line' --height 40%",
+            "password: required",
+            "ssh -i ~/.ssh/key robot@host.test",
+            "unix:path=/run/user/1000/bus,guid=0123abc",
+        ] {
+            assert!(!is_secret("ANYTHING", value.as_bytes()), "{value}");
+        }
+        for name in ["OP_SESSION_my", "BW_SESSION", "VAULT_SECRET_ID", "RECOVERY_CODES", "ADMIN_PSWD", "NONCE_SALT"] {
+            assert!(is_secret(name, b"kx-5512-lamp"), "{name}");
+        }
+        for name in ["DESKTOP_SESSION", "SECRET_ID", "ZIP_CODE", "KEY_MGMT", "AUTH_USER", "TOKENS_PER_MINUTE"] {
+            assert!(!is_secret(name, b"kx-5512-lamp"), "{name}");
         }
     }
 

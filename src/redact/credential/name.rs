@@ -30,17 +30,18 @@ pub(crate) enum Meaning {
 /// without any separator: `PGPASSWORD`, `authtoken`.
 const CONTAINED: &str = "\
     password passwd passwort passphrase passcode kennwort motdepasse contrasena secret token \
-    credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata authtok \
+    credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata authtok pswd \
+    psswd passwrd \
     mnemonic";
 /// Ends of longer words that begin as one of these, and mean none: `tokenizer`, `passwordless`.
 const CONTINUED: [&[u8]; 6] = [b"iz", b"isation", b"iser", b"less", b"ariat", b"ary"];
 /// Words that mean a credential at the end of a word: `requirepass`, `masterauth`, `sshkey`.
 const ENDINGS: &str = "pw pwd pass key keys auth jwt apikeys authorization";
 /// Words that mean a credential by themselves only.
-const WHOLE: &str = "psw sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
+const WHOLE: &str = "psw passw pword mdp authz sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
 /// Words before `key` that make it a column, a route or a public value.
 const OTHER_KEYS: &str = "\
-    public pub primary foreign sort partition cache routing index group row order unique \
+    public pub site publishable anon primary foreign sort partition cache routing index group row order unique \
     composite hash range registry object translation idempotency dedup";
 /// Longer words that end as a credential does, and mean none.
 const NO_CREDENTIALS: &str = "\
@@ -48,22 +49,22 @@ const NO_CREDENTIALS: &str = "\
     trespass underpass overpass encompass askpass";
 /// Words behind a credential that make the name a description of it.
 const DESCRIPTIONS: &str = "\
-    age alg algorithm algorithms arn at audience budget callback class cmd column command count \
-    counts created date days description dir directory disabled duration enabled encoder \
-    encoding endpoint env exp expiration expire expires expiresin expiry field fields file \
-    filename files fingerprint format header helper hint host hours id identifier ids interval \
-    issuer kind label len length lifetime limit limits location manager max maxage method min \
-    minutes mode name names param parameter path pattern placeholder policy prefix prompt \
-    provider ref reference regex required rotation scope scopes seconds size sock socket status \
+    account age alg algorithm algorithms alias aliases arn at audience budget callback check checking checks class cmd column command count \
+    counts created date days description dir directory disabled domain duration enabled encoder eval \
+    encoding encryption endpoint env exp expiration expire expires expiresin expiry field fields file \
+    filename files fingerprint format header helper hint host hours httponly id identifier ids interval \
+    issuer kind label left len length lifetime limit limits location management manager max maxage mechanism method mgmt min \
+    minutes mode name names param parameter path pattern per placeholder policy prefix prompt \
+    provider quota rate ref reference regex remaining required rotation samesite scope scopes seconds size sock socket source status \
     store stores helpers options \
-    strategy strength suffix timeout ttl type uri url";
+    strategy strength suffix timeout ttl type uri url usage used user username users version";
 /// Words before a credential that make the name a limit or a public value.
-const BEFORE: &str = "max min num total public without maximum";
+const BEFORE: &str = "existing max min num total public without maximum";
 /// Words that identify an account or a place, and never a credential.
 const PLACES: &str = "\
     account address addr algorithm comment created database db dbname description domain driver \
     email enabled encoding engine env environment expires file host hostname id kind login mode \
-    name path port provider region registry schema server type uri url user username version";
+    alg kid kty name path port provider region registry schema server type uri url use user username version";
 /// Names without a meaning of their own.
 const NEUTRAL: &str = "\
     value values data content contents current previous default plain plaintext text raw string \
@@ -73,6 +74,12 @@ const COLLECTIONS: &str = "passwords secrets tokens apikeys stringdata passphras
 
 /// Words for a user and a password together.
 const PAIRS: &str = "auth basic credential credentials creds userpwd userpass userpassword login ident";
+
+/// Words before `code` and `phrase` that make these a credential.
+const BEFORE_CODES: &str = "recovery backup access unlock security scratch seed";
+const CODES: &str = "code codes phrase phrases";
+/// Words before `secret id`, which make it the credential of a role.
+const ROLES: &str = "vault role approle nomad consul";
 
 /// Whether a list of words has this one.
 fn is_in(list: &str, word: &[u8]) -> bool {
@@ -141,6 +148,13 @@ impl Words {
 pub(crate) fn meaning(name: &[u8]) -> Meaning {
     let words = Words::of(name);
     let Some(last) = words.count.checked_sub(1) else { return Meaning::Neutral };
+    if is_secret_id(&words) {
+        return Meaning::Credential;
+    }
+    if name == b"auth_basic" {
+        // The name of a realm, in the configuration of nginx.
+        return Meaning::Description;
+    }
     let found = (0..words.count).rev().find_map(|index| Some((index, credential(&words, index)?)));
     let Some((index, rest)) = found else {
         let last = words.get(last);
@@ -163,6 +177,15 @@ pub(crate) fn meaning(name: &[u8]) -> Meaning {
     }
 }
 
+/// Whether a name is that of the secret id of a role: `VAULT_SECRET_ID`.
+fn is_secret_id(words: &Words) -> bool {
+    let count = words.count;
+    count > 2
+        && words.get(count - 1) == b"id"
+        && words.get(count - 2) == b"secret"
+        && (0..count - 2).any(|index| is_in(ROLES, words.get(index)))
+}
+
 fn is_string_data(words: &Words) -> bool {
     words.count == 2 && words.get(0) == b"string" && words.get(1) == b"data"
 }
@@ -177,6 +200,10 @@ fn credential(words: &Words, index: usize) -> Option<&[u8]> {
     if word == b"key" || word == b"keys" {
         let before = index.checked_sub(1).map(|before| words.get(before));
         return before.is_none_or(|before| !is_in(OTHER_KEYS, before)).then_some(b"");
+    }
+    if is_in(CODES, word) {
+        let before = index.checked_sub(1).map(|before| words.get(before));
+        return before.is_some_and(|before| is_in(BEFORE_CODES, before)).then_some(b"");
     }
     if ends_in(NO_CREDENTIALS, word) {
         return None;

@@ -40,9 +40,26 @@ pub(crate) fn is_setting(name: &[u8], value: &[u8]) -> bool {
         || is_list(value)
         || is_address(value)
         || is_schedule(value)
+        || is_time(value)
+        || are_networks(value)
+        || is_version(value)
+        || is_locale(value)
+        || is_image(value)
+        || is_file(value)
         || are_options(value)
         || is_pattern(value)
         || is_uuid(value) && name::meaning(name) == Meaning::Place
+}
+
+/// `10.0.0.0/8,192.168.0.0/16`.
+fn are_networks(value: &[u8]) -> bool {
+    let is_network = |item: &[u8]| {
+        let Some(slash) = memchr::memchr(b'/', item) else { return false };
+        let is_address = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        let bits = &item[slash + 1..];
+        item[..slash].iter().all(is_address) && matches!(bits.len(), 1 | 2) && bits.iter().all(u8::is_ascii_digit)
+    };
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(is_network)
 }
 
 /// `8080`, `0.75`, `1.2.3`, `v2.1`, `30s`, `512MiB`, `10.0.0.1`, `50%`.
@@ -82,10 +99,26 @@ pub(crate) fn is_usual_path(value: &[u8]) -> bool {
 
 /// A URL without user, query or random-looking segments.
 fn is_url(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"jdbc:").unwrap_or(value);
     let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-".contains(byte)).count();
     let Some(rest) = value[scheme..].strip_prefix(b"://") else { return false };
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~:,[]*{}".contains(byte);
-    scheme > 0 && rest.iter().all(is_plain) && !rest.split(|byte| b"/:".contains(byte)).any(looks_random)
+    let query = memchr::memchr(b'?', rest).unwrap_or(rest.len());
+    let (rest, query) = (&rest[..query], rest.get(query + 1..).unwrap_or_default());
+    scheme > 0
+        && is_query(query)
+        && rest.iter().all(is_plain)
+        && !rest.split(|byte| b"/:".contains(byte)).any(looks_random)
+}
+
+/// The parameters of a URL, if none of them can be a credential.
+fn is_query(query: &[u8]) -> bool {
+    query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).all(|pair| {
+        let at = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let (key, value) = (&pair[..at], pair.get(at + 1..).unwrap_or_default());
+        let is_plain = value.len() < VALUE_LEN_MIN && value.iter().all(u8::is_ascii_alphanumeric);
+        !name::names_credential(key) && (is_plain || is_number(value) || are_words(value))
+    })
 }
 
 /// `db.internal`, `localhost:5432`, `a.internal:9092,b.internal:9092`, `*.example.test`.
@@ -97,6 +130,11 @@ pub(crate) fn is_host(host: &[u8]) -> bool {
     let colon = memchr::memrchr(b':', host).unwrap_or(host.len());
     let (name, port) = (&host[..colon], host.get(colon + 1..).unwrap_or_default());
     let is_port = port.len() <= NUMBER_LEN_MAX && port.iter().all(u8::is_ascii_digit);
+    // `0.0.0.0:8080`, `:9090`.
+    let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    if is_port && !port.is_empty() && name.iter().all(is_number) && matches!(name.len(), 0 | 7..=15) {
+        return true;
+    }
     let labels = || name.split(|byte| *byte == b'.');
     let last = labels().next_back().unwrap_or_default();
     let is_label = |label: &[u8]| {
@@ -125,7 +163,7 @@ fn are_words(value: &[u8]) -> bool {
             return false;
         }
         let is_word = digits == 0 && is_one_case(group) && letters <= WORD_LEN_MAX;
-        let is_short = digits <= DIGITS_MAX && letters <= 2;
+        let is_short = digits <= DIGITS_MAX && letters <= 2 || is_direction(group);
         if !is_word && !is_short {
             return false;
         }
@@ -134,6 +172,83 @@ fn are_words(value: &[u8]) -> bool {
         groups += 1;
     }
     words > 0 && words <= WORDS_MAX && groups <= 2 * WORDS_MAX && (capitals == 0 || capitals == words)
+}
+
+/// The directions in the names of regions.
+const DIRECTIONS: [&[u8]; 9] =
+    [b"central", b"east", b"west", b"north", b"south", b"northeast", b"southeast", b"northwest", b"southwest"];
+
+/// `central1`, as in `us-central1`.
+fn is_direction(group: &[u8]) -> bool {
+    group.split_last().is_some_and(|(digit, word)| digit.is_ascii_digit() && DIRECTIONS.contains(&word))
+}
+
+/// `2026-11-30`, `2026-11-30T10:00:00Z`.
+fn is_time(value: &[u8]) -> bool {
+    const DATE: &[u8] = b"dddd-dd-dd";
+    let fits = |byte: &u8, kind: &u8| if *kind == b'd' { byte.is_ascii_digit() } else { byte == kind };
+    let Some((date, time)) = value.split_at_checked(DATE.len()) else { return false };
+    let is_date = date.iter().zip(DATE).all(|(byte, kind)| fits(byte, kind));
+    let is_time = |time: &[u8]| time.len() >= 5 && time.len() <= 24 && time.contains(&b':');
+    let is_plain = |byte: &u8| byte.is_ascii_digit() || b"T :.+-Z".contains(byte);
+    is_date && (time.is_empty() || b"T ".contains(&time[0]) && time.iter().all(is_plain) && is_time(time))
+}
+
+/// The kinds of versions that are no releases.
+const RELEASES: [&[u8]; 11] =
+    [b"rc", b"alpha", b"beta", b"dev", b"snapshot", b"pre", b"post", b"build", b"final", b"ga", b"release"];
+
+/// `1.24.3-rc1`: a number with points, and a word with a number.
+fn is_version(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"v").unwrap_or(value);
+    let number = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let rest = without(&value[number..], b"-+._");
+    let word = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let is_word = RELEASES.iter().any(|release| rest[..word].eq_ignore_ascii_case(release));
+    let digits = without(&rest[word..], b".-");
+    is_number(&value[..number])
+        && value[..number].contains(&b'.')
+        && (rest.is_empty() || is_word && digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit))
+}
+
+/// A text without these bytes at its beginning.
+fn without<'t>(text: &'t [u8], bytes: &[u8]) -> &'t [u8] {
+    &text[text.iter().take_while(|byte| bytes.contains(byte)).count()..]
+}
+
+/// `de_DE`, `pt-BR`.
+fn is_locale(value: &[u8]) -> bool {
+    matches!(value, [a, b, b'_' | b'-', c, d] if [a, b].iter().all(|byte| byte.is_ascii_lowercase())
+        && [c, d].iter().all(|byte| byte.is_ascii_uppercase()))
+}
+
+/// `registry.example.test/team/app:1.2.3`, `linux/amd64`: an image with a version, or a platform.
+fn is_image(value: &[u8]) -> bool {
+    let colon = memchr::memrchr(b':', value).unwrap_or(value.len());
+    let (path, tag) = (&value[..colon], value.get(colon + 1..).unwrap_or_default());
+    let is_platform = [&b"linux/"[..], b"darwin/", b"windows/"].iter().any(|system| path.starts_with(system));
+    let is_segment = |segment: &[u8]| are_words(segment) || is_host(segment) || segment.len() < VALUE_LEN_MIN;
+    path.contains(&b'/')
+        && path.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(byte))
+        && !path.split(|byte| *byte == b'/').any(looks_random)
+        && (is_platform && tag.is_empty()
+            || path.split(|byte| *byte == b'/').all(is_segment)
+                && (is_version(tag) || is_number(tag) || is_ordinary(tag)))
+}
+
+/// The endings of the names of files with settings, code or logs.
+const FILE_ENDINGS: &str = "yml yaml json toml conf cfg ini xml log txt sql py js ts sh properties crt pem csv md html";
+
+/// `config/app.prod.yml`: a relative path of a usual file, without capitals.
+fn is_file(value: &[u8]) -> bool {
+    let Some(point) = memchr::memrchr(b'.', value) else { return false };
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(byte);
+    let letters = |segment: &[u8]| segment.iter().filter(|byte| byte.is_ascii_lowercase()).count();
+    FILE_ENDINGS.split(' ').any(|ending| ending.as_bytes() == &value[point + 1..])
+        && value.iter().all(is_plain)
+        && value
+            .split(|byte| *byte == b'/')
+            .all(|segment| !looks_random(segment) && letters(segment) * 2 >= segment.len())
 }
 
 /// `new-checkout,fast-search`, `en,de,fra`: words, a few of them, or some with a separator of their
@@ -150,7 +265,8 @@ fn is_list(value: &[u8]) -> bool {
 fn is_address(value: &[u8]) -> bool {
     let Some(at) = memchr::memchr(b'@', value) else { return false };
     let (user, host) = (&value[..at], &value[at + 1..]);
-    are_words(user) && is_host(host) && !host.contains(&b':')
+    let is_short = !user.is_empty() && user.len() < VALUE_LEN_MIN && user.iter().all(u8::is_ascii_lowercase);
+    (is_short || are_words(user)) && is_host(host) && !host.contains(&b':')
 }
 
 /// `*/15 * * * *`.
@@ -161,12 +277,21 @@ fn is_schedule(value: &[u8]) -> bool {
         && value.split(|byte| *byte == b' ').filter(|field| !field.is_empty()).count() >= FIELDS_MIN
 }
 
-/// `-Xmx512m -XX:+UseG1GC`: options without values.
+/// `-Xmx512m -XX:+UseG1GC`, `--workers 4`: options without values, or with numbers and hosts.
 fn are_options(value: &[u8]) -> bool {
-    let options = || value.split(|byte| *byte == b' ').filter(|option| !option.is_empty());
+    let words = || value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-+:._/".contains(byte);
-    options().nth(1).is_some()
-        && options().all(|option| option[0] == b'-' && option.iter().all(is_plain) && !looks_random(option))
+    let is_value = |word: &[u8]| is_number(word) || is_host_list(word);
+    let is_option = |word: &[u8]| match memchr::memchr(b'=', word) {
+        Some(equals) => {
+            word.starts_with(b"--") && !name::names_credential(&word[..equals]) && is_value(&word[equals + 1..])
+        }
+        None => word[0] == b'-' && word.iter().all(is_plain) && !looks_random(word) && !name::names_credential(word),
+    };
+    let has_value = value.contains(&b'=') || words().any(is_value);
+    words().next().is_some_and(|first| first[0] == b'-')
+        && (words().nth(1).is_some() || has_value)
+        && words().all(|word| is_option(word) || is_value(word))
 }
 
 /// `%(asctime)s %(message)s`, `%h %l %t`: two fields and a blank.
@@ -230,6 +355,24 @@ mod tests {
             "0 3 * * 1-5",
             "-Xmx512m -XX:+UseG1GC",
             "%(asctime)s %(levelname)s %(message)s",
+            "0.0.0.0:8080",
+            ":9090",
+            "10.0.0.5:6379",
+            "us-central1",
+            "europe-west1-b",
+            "jdbc:postgresql://db.example.test:5432/orders",
+            "ops@orders.test",
+            "https://api.example.test/v2/items?limit=10&sort=asc",
+            "10.0.0.0/8,192.168.0.0/16",
+            "2026-11-30",
+            "2026-11-30T10:00:00Z",
+            "registry.example.test/team/app:1.2.3",
+            "linux/amd64",
+            "de_DE",
+            "config/app.prod.yml",
+            "--max-old-space-size=4096",
+            "--workers 4 --bind 0.0.0.0:8000",
+            "1.24.3-rc1",
         ] {
             assert!(is_setting(b"X", value.as_bytes()), "{value}");
         }
@@ -272,6 +415,13 @@ mod tests {
             "-u -p=lamp",
             "50%off 20%off",
             "0d5c1f6e-3b7a-4c2e-9f10-8a6b5c4d3e2f",
+            "hunter2.yml2",
+            "1.24.3-kx55",
+            "2026-11-30kx",
+            "--password=8844",
+            "https://api.test/?q=kx-5512-lamp",
+            "kx/55/12.kx",
+            "10.0.0.0/kx",
         ] {
             assert!(!is_setting(b"X", value.as_bytes()), "{value}");
         }

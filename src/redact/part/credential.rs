@@ -1,11 +1,11 @@
 //! A value of one line that holds more than the credential: `Bearer X`, `Header: X`, `user:X`,
 //! `X1,X2`, `user1:X1,user2:X2`, `user/X@host`.
 
-use super::Parts;
 use super::settings::command::is_no_password;
-use crate::redact::credential::may_be_credential;
+use super::{Parts, encoded};
 use crate::redact::credential::name::{Meaning, meaning};
 use crate::redact::credential::setting::is_setting;
+use crate::redact::credential::{default_of, may_be_credential};
 use crate::redact::encoding::Form;
 use crate::redact::ordinary::is_ordinary;
 use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
@@ -76,8 +76,11 @@ fn behind_scheme(value: &[u8], parts: &mut Parts<'_>) {
 }
 
 /// Emits the token of `user@realm!name=X`, as Proxmox has it in a header, and X of `{noop}X`, as
-/// Spring has it.
+/// Spring has it; the default in `${NAME:-X}`.
 pub(super) fn token(value: &[u8], parts: &mut Parts<'_>) {
+    if let Some(default) = default_of(value) {
+        parts.secret(Form::Credential, default);
+    }
     if let Some(end) = memchr::memchr(b'}', value).filter(|end| *end + 1 < value.len() && value[0] == b'{')
         && value[1..end].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_@.".contains(byte))
     {
@@ -113,7 +116,10 @@ fn labelled(name: &[u8], credential: &[u8], parts: &mut Parts<'_>) {
 fn list(value: &[u8], parts: &mut Parts<'_>) {
     if let Some(separator) = separator(value) {
         let items = value.split(|byte| *byte == separator);
-        items.for_each(|item| parts.secret(Form::Credential, item.trim_ascii()));
+        items.for_each(|item| {
+            parts.secret(Form::Credential, item.trim_ascii());
+            encoded::decode(item.trim_ascii(), parts);
+        });
     }
     for separator in SEPARATORS {
         let items = || value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).filter(|item| !item.is_empty());
@@ -137,6 +143,9 @@ fn separator(value: &[u8]) -> Option<u8> {
 /// Whether a text may be one of a list of credentials: it is long, without blanks, and mixes
 /// letters and digits. A separator in a password is hardly between two such texts.
 fn is_item(item: &[u8]) -> bool {
+    // The padding of base64.
+    let item = item.strip_suffix(b"=").unwrap_or(item);
+    let item = item.strip_suffix(b"=").unwrap_or(item);
     item.len() >= UNGUESSABLE_LEN_MIN
         && item.iter().all(|byte| byte.is_ascii_graphic() && !b"=,;|".contains(byte))
         && item.iter().any(u8::is_ascii_digit)

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::Parts;
 use super::written::{decoded, json_unescaped};
 use crate::redact::encoding::Form;
+use crate::redact::reading;
 use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 
 /// Prefixes of encoded values, in lower case.
@@ -43,20 +44,33 @@ pub(super) fn decode(value: &[u8], parts: &mut Parts<'_>) {
         return;
     }
     decoded(value, |plain| parts.secret(Form::Decoded, plain));
+    if value.contains(&b'%') && value.contains(&b'+') {
+        // Forms write a blank as `+`.
+        let mut blanks = Zeroizing::new(value.to_vec());
+        blanks.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
+        decoded(&blanks, |plain| parts.secret(Form::Decoded, plain));
+    }
+    // `$'zk\x2d4471'` of shells.
+    if let Some(inner) = value.strip_prefix(b"$'").and_then(|inner| inner.strip_suffix(b"'")) {
+        parts.secret(Form::Decoded, inner);
+        if let Some(plain) = reading::of(inner) {
+            parts.secret(Form::Decoded, &plain);
+        }
+    }
     if memchr::memmem::find(value, b"\\u").is_some() || memchr::memmem::find(value, b"\\\"").is_some() {
         let plain = json_unescaped(value);
         if *plain != value {
             parts.secret(Form::Decoded, &plain);
         }
     }
-    if let Some(plain) = hex(value).filter(|plain| is_text(plain)) {
+    if let Some(plain) = hex(value).or_else(|| numbers(value)).filter(|plain| is_text(plain)) {
         parts.secret(Form::Decoded, &plain);
     } else if let Some((encoded, has_prefix)) = without_prefix(value) {
         if has_prefix {
             parts.secret(Form::Credential, encoded);
         }
         if let Some(plain) = base64(encoded, has_prefix) {
-            emit(&plain, parts);
+            emit(narrow(&plain).as_deref().unwrap_or(&plain), parts);
         }
     }
 }
@@ -114,13 +128,17 @@ fn base64(text: &[u8], is_certain: bool) -> Option<Zeroizing<Vec<u8>>> {
     }
     is_marked |= padding > 0;
     let len_min = if is_marked { VALUE_LEN_MIN } else { UNGUESSABLE_LEN_MIN };
-    let is_part = if is_text(&plain) { plain.len() >= len_min } else { is_marked && plain.len() >= BINARY_LEN_MIN };
+    let is_part = if is_text(&plain) || narrow(&plain).is_some() {
+        plain.len() >= len_min
+    } else {
+        is_marked && plain.len() >= BINARY_LEN_MIN
+    };
     is_part.then_some(plain)
 }
 
 /// The bytes that hex digits stand for.
 fn hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let text = text.strip_prefix(b"0x").unwrap_or(text);
+    let text = text.strip_prefix(b"0x").or(text.strip_prefix(b"\\x")).unwrap_or(text);
     if text.len() < 2 * VALUE_LEN_MIN || !text.len().is_multiple_of(2) {
         return None;
     }
@@ -130,6 +148,40 @@ fn hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         plain.push((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
     }
     Some(plain)
+}
+
+/// The bytes of a list of numbers: decimal ones in brackets or with commas, or hex ones of two
+/// digits with one separator.
+fn numbers(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let inner = text.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]"));
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len() / 2));
+    if inner.is_some() || text.contains(&b',') {
+        for number in inner.unwrap_or(text).split(|byte| *byte == b',') {
+            plain.push(std::str::from_utf8(number.trim_ascii()).ok()?.parse().ok()?);
+        }
+    } else {
+        let separator = *text.get(2).filter(|separator| b":- ".contains(separator))?;
+        for pair in text.split(|byte| *byte == separator) {
+            let &[high, low] = pair else { return None };
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            plain.push((digit(high)? << 4 | digit(low)?) as u8);
+        }
+    }
+    (plain.len() >= UNGUESSABLE_LEN_MIN).then_some(plain)
+}
+
+/// Text in UTF-16, as PowerShell encodes it, in UTF-8.
+fn narrow(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (units, []) = bytes.as_chunks::<2>() else { return None };
+    let is_wide = units.len() >= VALUE_LEN_MIN && units.iter().filter(|unit| unit[1] == 0).count() * 2 > units.len();
+    if !is_wide {
+        return None;
+    }
+    let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len() / 2 * 3));
+    for character in char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit))) {
+        plain.extend_from_slice(character.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    is_text(&plain).then_some(plain)
 }
 
 /// Whether bytes are text, and not by chance: printable, and in UTF-8. The last fallback for a mask

@@ -57,8 +57,10 @@ const SECRET_TYPES: &[&[u8]] = &[b"securestring", b"concealed", b"secret", b"pas
 pub(super) struct Leaf<'t> {
     key: &'t [u8],
     pub written: Written<'t>,
-    /// Whether its key, or those around it, mean a credential.
+    /// Whether its key, or those around it, mean a credential, or it looks random.
     pub is_credential: bool,
+    /// Whether its key, or those around it, mean a credential.
+    pub is_named: bool,
     /// Whether its key means a user and a password.
     pub is_pair: bool,
     /// Whether it is certainly in base64.
@@ -204,11 +206,12 @@ impl<'t> Settings<'t> {
         let Some(value) = frame.value else { return };
         let name = frame.name.map(|index| self.leaves[index].written.likely_text());
         if let Some(index) = frame.name {
-            self.leaves[index].is_credential = false;
+            (self.leaves[index].is_credential, self.leaves[index].is_named) = (false, false);
         }
         let leaf = &mut self.leaves[value];
-        leaf.is_credential |= (name.is_some_and(names_credential) || frame.is_marked)
+        leaf.is_named |= (name.is_some_and(names_credential) || frame.is_marked)
             && may_be_credential(name.unwrap_or_default(), leaf.written.likely_text());
+        leaf.is_credential |= leaf.is_named;
     }
 
     /// A value, and the key directly before it.
@@ -245,12 +248,12 @@ impl<'t> Settings<'t> {
         }
         let value = written.likely_text();
         let is_named = is_named && may_be_credential(key, value) && !is_usual_path(value);
+        // The server's side of JAAS has `user_NAME="X"`.
+        let is_named = is_named || key.starts_with(b"user_") && self.is_jaas;
         let is_credential = is_named || looks_random(written.text);
         let is_base64 = self.is_kubernetes_secret && frame.key == b"data";
-        // The server's side of JAAS has `user_NAME="X"`.
-        let is_credential = is_credential || key.starts_with(b"user_") && self.is_jaas;
         let is_pair = names_pair(key) || own == Meaning::Neutral && frame.is_pair;
-        self.leaves.push(Leaf { key, written, is_credential, is_pair, is_base64 });
+        self.leaves.push(Leaf { key, written, is_credential, is_named, is_pair, is_base64 });
         self.note_sensitive(key, written);
     }
 
@@ -269,7 +272,8 @@ impl<'t> Settings<'t> {
         self.sensitive.sort_unstable();
         for leaf in self.leaves.iter_mut().filter(|_| !self.sensitive.is_empty()) {
             let is_sensitive = self.sensitive.binary_search(&leaf.key).is_ok();
-            leaf.is_credential |= is_sensitive && may_be_credential(leaf.key, leaf.written.likely_text());
+            leaf.is_named |= is_sensitive && may_be_credential(leaf.key, leaf.written.likely_text());
+            leaf.is_credential |= leaf.is_named;
         }
     }
 
@@ -282,7 +286,7 @@ impl<'t> Settings<'t> {
     /// A text between values.
     fn loose(&mut self, written: Written<'t>) {
         let is_credential = looks_random(written.text);
-        self.leaves.push(Leaf { key: b"", written, is_credential, is_pair: false, is_base64: false });
+        self.leaves.push(Leaf { key: b"", written, is_credential, is_named: false, is_pair: false, is_base64: false });
     }
 }
 

@@ -189,6 +189,9 @@ struct Value<'a> {
 /// Reads a file by the rules of all dialects. There is no error: text that no dialect takes is in
 /// [`File::unread`].
 pub fn parse(file: &[u8]) -> File {
+    if file.contains(&0) {
+        return of_environ(file);
+    }
     let mark = b"\xef\xbb\xbf";
     let (file, offset) = file.strip_prefix(mark).map_or((file, 0), |rest| (rest, mark.len()));
     let mut readings = Vec::new();
@@ -199,6 +202,31 @@ pub fn parse(file: &[u8]) -> File {
     let mut entries = merged(file, readings);
     entries.iter_mut().for_each(|entry| entry.at += offset);
     File { entries, unread }
+}
+
+/// The entries of `/proc/PID/environ` and of `env -0`: each ends with a NUL, and its value is as it
+/// is.
+fn of_environ(file: &[u8]) -> File {
+    let (mut found, mut at) = (File::default(), 0);
+    let mut dialects = Dialects::default();
+    Dialect::ALL.into_iter().for_each(|dialect| dialects.add(dialect));
+    for (number, item) in file.split(|byte| *byte == 0).enumerate() {
+        let equals = memchr::memchr(b'=', item);
+        match equals.and_then(|equals| Some((Name::new(&item[..equals], at)?, &item[equals + 1..]))) {
+            Some((name, value)) => found.entries.push(Entry {
+                name: name.text.to_owned(),
+                value: Some(value.to_vec()),
+                dialects,
+                refers: false,
+                is_masked: true,
+                at,
+            }),
+            None if item.trim_ascii().is_empty() => {}
+            None => found.unread.push(number + 1),
+        }
+        at += item.len() + 1;
+    }
+    found
 }
 
 /// The shortest name that may be base64. Messages show names, so a padded line of base64 must not

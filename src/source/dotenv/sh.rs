@@ -9,7 +9,7 @@ use super::scanner::{Scanner, is_blank};
 use super::{Reading, Value, begins_reference};
 
 /// The commands that set the variables behind them.
-const DECLARING: [&[u8]; 3] = [b"export ", b"readonly ", b"declare -x "];
+const DECLARING: [&[u8]; 3] = [b"export", b"readonly", b"declare -x"];
 
 pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
     let mut scanner = Scanner::new(file);
@@ -30,7 +30,9 @@ pub(super) fn read(file: &[u8]) -> Vec<Reading<'_>> {
 /// Takes the assignments of one command. None if it has other words, or never ends.
 fn command<'a>(scanner: &mut Scanner<'a>, readings: &mut Vec<Reading<'a>>) -> Option<()> {
     scanner.take_while(|b| is_blank(b) || b == b'\n' || b == b';');
-    if let Some(declaring) = DECLARING.iter().find(|word| scanner.rest().starts_with(word)) {
+    let rest = scanner.rest();
+    let declares = |word: &&&[u8]| rest.starts_with(word) && rest.get(word.len()).copied().is_some_and(is_blank);
+    if let Some(declaring) = DECLARING.iter().find(declares) {
         scanner.at += declaring.len();
     }
     let before = readings.len();
