@@ -1,5 +1,5 @@
 //! A look at the first bytes of a stream: text in UTF-16 or UTF-32 is searched less well than any
-//! other, and the user should know.
+//! other, compressed text not at all, and the user should know.
 
 /// The number of bytes that are looked at.
 const HEAD_LEN: usize = 1024;
@@ -18,6 +18,8 @@ pub enum StreamNotice {
     Utf16,
     /// It begins as UTF-32. Secrets are not found in it.
     Utf32,
+    /// It begins as a compressed file of this format. Secrets are not found in it.
+    Compressed(&'static str),
     /// It has ceased to consist of frames with their lengths. The rest is masked as plain text.
     NotFrames,
 }
@@ -32,6 +34,9 @@ impl StreamNotice {
             }
             StreamNotice::Utf16 => ("UTF-16", "secrets are not found in it"),
             StreamNotice::Utf32 => ("UTF-32", "secrets are not found in it"),
+            StreamNotice::Compressed(format) => {
+                return format!("the text is compressed ({format}): secrets are not found in it; decompress it before");
+            }
             StreamNotice::NotFrames => {
                 return "the text is no more messages with their lengths; the rest is masked as plain text".to_owned();
             }
@@ -39,6 +44,16 @@ impl StreamNotice {
         format!("the text is {name}: {found}; convert it before, as with iconv -f {name}")
     }
 }
+
+/// The first bytes of compressed files, and the names of their formats.
+const COMPRESSED: [(&[u8], &str); 6] = [
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\xfd7zX", "xz"),
+    (b"BZh", "bzip2"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+];
 
 /// The first bytes of one stream, in pieces. After these, a piece costs a comparison.
 #[derive(Default)]
@@ -75,7 +90,11 @@ impl StreamHead {
             _ if self.len < MARK_LEN => None,
             [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] => Some(StreamNotice::Utf32),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(StreamNotice::Utf16),
-            _ => self.is_utf16().then_some(StreamNotice::Utf16),
+            _ if self.is_utf16() => Some(StreamNotice::Utf16),
+            _ => {
+                let is_mark = |(mark, _): &&(&[u8], &str)| self.mark.starts_with(mark);
+                COMPRESSED.iter().find(is_mark).map(|(_, format)| StreamNotice::Compressed(format))
+            }
         }
     }
 
@@ -129,6 +148,17 @@ mod tests {
             for len in 1..text.len().min(100) {
                 assert_eq!(found(&text, len).0, [wanted], "pieces of {len} bytes");
             }
+        }
+    }
+
+    #[test]
+    fn compressed_text_is_noticed_at_every_cut() {
+        for (mark, format) in COMPRESSED {
+            let text = [mark, &[7; 40]].concat();
+            for len in 1..text.len() {
+                assert_eq!(found(&text, len).0, [StreamNotice::Compressed(format)], "pieces of {len} bytes");
+            }
+            assert_eq!(found(&[b" ", mark, &[7; 40]].concat(), 40).0, []);
         }
     }
 

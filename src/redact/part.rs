@@ -68,7 +68,8 @@ enum PartKind {
 /// Calls `emit` with each part, without its forms.
 fn each(name: &[u8], value: &[u8], emit: &mut dyn FnMut(Form, &[u8], PartKind)) {
     // The name of a file says little of its entries.
-    let is_collection = meaning(name) == Meaning::Collection && !core(value).contains(&b'\n');
+    let is_collection = meaning(name) == Meaning::Collection || name.to_ascii_uppercase().ends_with(b"COOKIE");
+    let is_collection = is_collection && !core(value).contains(&b'\n');
     let meaning = if is_collection { Meaning::Collection } else { Meaning::Other };
     Parts { depth: DEPTH_MAX, level: LEVEL_MAX, meaning, emit }.of_secret(value, true);
 }

@@ -38,7 +38,8 @@ const CONTINUED: [&[u8]; 6] = [b"iz", b"isation", b"iser", b"less", b"ariat", b"
 /// Words that mean a credential at the end of a word: `requirepass`, `masterauth`, `sshkey`.
 const ENDINGS: &str = "pw pwd pass key keys auth jwt apikeys authorization";
 /// Words that mean a credential by themselves only.
-const WHOLE: &str = "psw passw pword mdp authz sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
+const WHOLE: &str =
+    "psw passw pword mdp authz sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
 /// Words before `key` that make it a column, a route or a public value.
 const OTHER_KEYS: &str = "\
     public pub site publishable anon primary foreign sort partition cache routing index group row order unique \
@@ -50,12 +51,12 @@ const NO_CREDENTIALS: &str = "\
 /// Words behind a credential that make the name a description of it.
 const DESCRIPTIONS: &str = "\
     account age alg algorithm algorithms alias aliases arn at audience budget callback check checking checks class cmd column command count \
-    counts created date days description dir directory disabled domain duration enabled encoder eval \
-    encoding encryption endpoint env exp expiration expire expires expiresin expiry field fields file \
+    counts created date days description deserializer dir directory disabled domain duration enabled encoder eval \
+    encoding encryption endpoint env exp expiration expire expires expiresin expiry field fields file guard broker \
     filename files fingerprint format header helper hint host hours httponly id identifier ids interval \
     issuer kind label left len length lifetime limit limits location management manager max maxage mechanism method mgmt min \
     minutes mode name names param parameter path pattern per placeholder policy prefix prompt \
-    provider quota rate ref reference regex remaining required rotation samesite scope scopes seconds size sock socket source status \
+    provider quota rate ref reference regex remaining required rotation samesite scope serializer second window scopes seconds size sock socket source status \
     store stores helpers options \
     strategy strength suffix timeout ttl type uri url usage used user username users version";
 /// Words before a credential that make the name a limit or a public value.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::super::reading::{self, rule::DEPTH, token::doubles};
 use super::form_writer::FormWriter;
-use super::unit::{UPPER, push_hex};
+use super::unit::{LOWER, UPPER, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
 pub(super) fn rows(writer: &mut FormWriter<'_>) {
@@ -23,7 +23,8 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
         spelled(writer, value.iter().copied().filter(|&byte| byte != b'\\'));
         backslashes_at_end(writer);
     }
-    if let Some(&last) = value.last().filter(|&&last| doubles(last, last)) {
+    programs(writer);
+    if let Some(&last) = [value.last(), value.first()].into_iter().flatten().find(|&&byte| doubles(byte, byte)) {
         // The second of two that the reading takes for one would stay behind the mask. A template
         // doubles both braces: an object in another one ends with two of them, too.
         let are_braces = matches!(last, b'{' | b'}');
@@ -49,6 +50,34 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
         writer.row(Form::Escaped, quoted_printable);
     }
     behind_marks(writer);
+}
+
+/// Emits the spellings of programs that escape one character in a way of their own: Azure's agent,
+/// git's traces, filters of LDAP (RFC 4515).
+fn programs(writer: &mut FormWriter<'_>) {
+    let value = writer.value;
+    if value.len() > FULL_LEN_MAX {
+        return;
+    }
+    let spellings: [(&[u8], &[u8], bool); 3] =
+        [(b"%", b"%AZP25", false), (b"!", b"'\\!'", false), (b"*()\\", b"\\", true)];
+    for (characters, spelling, is_hex) in spellings {
+        if !value.iter().any(|byte| characters.contains(byte)) {
+            continue;
+        }
+        writer.row(Form::Escaped, |value, out| {
+            for &byte in value {
+                match characters.contains(&byte) {
+                    true if is_hex => {
+                        out.extend_from_slice(spelling);
+                        push_hex(byte.into(), 2, LOWER, out);
+                    }
+                    true => out.extend_from_slice(spelling),
+                    false => out.push(byte),
+                }
+            }
+        });
+    }
 }
 
 /// Emits a value in another spelling, of at most its own length, and the readings of that.

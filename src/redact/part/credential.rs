@@ -1,14 +1,13 @@
 //! A value of one line that holds more than the credential: `Bearer X`, `Header: X`, `user:X`,
 //! `X1,X2`, `user1:X1,user2:X2`, `user/X@host`.
 
-use super::settings::command::is_no_password;
 use super::{Parts, encoded};
 use crate::redact::credential::name::{Meaning, meaning};
 use crate::redact::credential::setting::is_setting;
-use crate::redact::credential::{default_of, may_be_credential};
+use crate::redact::credential::{colon_of_pair, default_of, is_mixed_word, is_no_password, may_be_credential};
 use crate::redact::encoding::Form;
 use crate::redact::ordinary::is_ordinary;
-use crate::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
+use crate::redact::secret::VALUE_LEN_MIN;
 
 /// The most digits of a port.
 const PORT_LEN_MAX: usize = 5;
@@ -70,7 +69,7 @@ fn behind_scheme(value: &[u8], parts: &mut Parts<'_>) {
     let is_scheme = scheme.len() <= SCHEME_LEN_MAX && scheme[0].is_ascii_alphabetic() && {
         scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
     };
-    if is_scheme && is_item(credential) && !is_setting(b"scheme", credential) {
+    if is_scheme && is_mixed_word(credential) && !is_setting(b"scheme", credential) {
         parts.secret(Form::Credential, credential);
     }
 }
@@ -137,19 +136,7 @@ fn separator(value: &[u8]) -> Option<u8> {
     let (blank, others) = SEPARATORS.split_last()?;
     let is_separator = |byte: &&u8| others.contains(byte);
     let separator = *value.iter().find(is_separator).or_else(|| value.iter().find(|byte| *byte == blank))?;
-    value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(is_item).then_some(separator)
-}
-
-/// Whether a text may be one of a list of credentials: it is long, without blanks, and mixes
-/// letters and digits. A separator in a password is hardly between two such texts.
-fn is_item(item: &[u8]) -> bool {
-    // The padding of base64.
-    let item = item.strip_suffix(b"=").unwrap_or(item);
-    let item = item.strip_suffix(b"=").unwrap_or(item);
-    item.len() >= UNGUESSABLE_LEN_MIN
-        && item.iter().all(|byte| byte.is_ascii_graphic() && !b"=,;|".contains(byte))
-        && item.iter().any(u8::is_ascii_digit)
-        && item.iter().any(u8::is_ascii_alphabetic)
+    value.split(|byte| *byte == separator).map(<[u8]>::trim_ascii).all(is_mixed_word).then_some(separator)
 }
 
 /// Emits the items of `["X1", "X2"]`.
@@ -161,7 +148,7 @@ pub(super) fn array(value: &[u8], parts: &mut Parts<'_>) {
             item.strip_prefix(b"\"").and_then(|item| item.strip_suffix(b"\"")).unwrap_or(item)
         })
     };
-    let is_plain = |item: &[u8]| is_item(item) && !item.iter().any(|byte| b"\"\\{}[]".contains(byte));
+    let is_plain = |item: &[u8]| is_mixed_word(item) && !item.iter().any(|byte| b"\"\\{}[]".contains(byte));
     if items().all(is_plain) {
         items().for_each(|item| parts.secret(Form::Credential, item));
     }
@@ -175,14 +162,6 @@ pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
     if lines().all(|line| colon_of_pair(line).is_some()) {
         lines().for_each(|line| of_pair(line, parts));
     }
-}
-
-/// The colon in `user:X`.
-pub(super) fn colon_of_pair(pair: &[u8]) -> Option<usize> {
-    let colon = memchr::memchr(b':', pair)?;
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._@-".contains(byte);
-    let is_user = colon > 0 && pair[..colon].iter().all(is_name) && meaning(&pair[..colon]) == Meaning::Other;
-    (is_user && !pair.contains(&b' ')).then_some(colon)
 }
 
 /// A hash as in `/etc/shadow`, without the fields behind it.

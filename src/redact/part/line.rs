@@ -45,7 +45,40 @@ pub(super) fn pem_blocks(value: &[u8], parts: &mut Parts<'_>) {
 pub(super) fn joined(value: &[u8], parts: &mut Parts<'_>) {
     if let Some(plain) = with_line_ends(value) {
         parts.secret(Form::JoinedLines, &plain);
+    } else if let Some((pem, body)) = flat_pem(value) {
+        parts.secret(Form::JoinedLines, &pem);
+        parts.text(Form::Line, &value[body]);
     }
+}
+
+/// The length of a line of a PEM file (RFC 7468).
+const PEM_LINE_LEN: usize = 64;
+/// The shortest body of a PEM file, in characters.
+const PEM_BODY_LEN_MIN: usize = 40;
+
+/// A PEM file in one line, as settings of CI systems keep it, with its lines restored; and the place
+/// of its body. The line ends may have become blanks, or nothing.
+fn flat_pem(value: &[u8]) -> Option<(Zeroizing<Vec<u8>>, std::ops::Range<usize>)> {
+    let label = memmem::find(value.strip_prefix(b"-----BEGIN ")?, b"-----")?;
+    let start = b"-----BEGIN ".len() + label + b"-----".len();
+    let end = start + memmem::find(&value[start..], b"-----END ")?;
+    let is_body = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/= \t".contains(byte);
+    if end - start < PEM_BODY_LEN_MIN || !value[start..end].iter().all(is_body) {
+        return None;
+    }
+    let mut pem = Zeroizing::new(Vec::with_capacity(value.len() + (end - start) / PEM_LINE_LEN + 4));
+    pem.extend_from_slice(&value[..start]);
+    let body = value[start..end].iter().filter(|byte| !byte.is_ascii_whitespace());
+    for (at, &byte) in body.enumerate() {
+        if at % PEM_LINE_LEN == 0 {
+            pem.push(b'\n');
+        }
+        pem.push(byte);
+    }
+    pem.push(b'\n');
+    pem.extend_from_slice(&value[end..]);
+    pem.push(b'\n');
+    Some((pem, start..end))
 }
 
 /// A one-line value with its written line ends turned into real ones, as in `KEY="-----BEGIN

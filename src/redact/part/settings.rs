@@ -10,11 +10,11 @@
 
 use super::super::credential::name::{Meaning, meaning, names_credential, names_pair};
 use super::super::credential::setting::{is_host, is_setting, is_usual_path};
-use super::super::credential::{looks_random, may_be_credential};
+use super::super::credential::{colon_of_pair, is_mixed_word, looks_random, may_be_credential};
 use super::written::Written;
 
 mod block;
-pub(super) mod command;
+mod command;
 mod flow;
 mod line;
 mod table;
@@ -44,6 +44,8 @@ const VALUES: &[&[u8]] =
     &[b"value", b"val", b"content", b"default", b"stringvalue", b"plaintext", b"newvalue", b"parametervalue"];
 /// Keys that are true beside a value that is a secret, and types of such values.
 const MARKS: &[&[u8]] = &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret", b"noecho"];
+/// Keys of curl whose values are a user and a password.
+const LOGINS: [&[u8]; 2] = [b"user", b"proxy-user"];
 /// Words before a name or a value that make a pair of both: `param-name` and `param-value`.
 const PAIR_WORDS: &[&[u8]] =
     &[b"param", b"parameter", b"property", b"entry", b"attribute", b"option", b"setting", b"variable", b"config"];
@@ -89,6 +91,8 @@ pub(super) struct Settings<'t> {
     untracked: usize,
     /// Keys that the text says to have secret values.
     sensitive: Vec<&'t [u8]>,
+    /// Words alone in their lines.
+    lone: Vec<Written<'t>>,
 }
 
 /// What is around a value: a map, a list, a section, a tag.
@@ -136,6 +140,7 @@ impl<'t> Settings<'t> {
             unclosed: 0,
             untracked: 0,
             sensitive: Vec::new(),
+            lone: Vec::new(),
         };
         settings.frames.push(Frame::new(b"", meaning, Edge::Section));
         if !settings.table() {
@@ -143,6 +148,12 @@ impl<'t> Settings<'t> {
         }
         settings.close_all();
         settings.mark_sensitive();
+        // The last line of base64 looks like a setting.
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte);
+        if settings.structured + settings.directives > 0 && !text.iter().all(is_base64) {
+            settings.frames.push(Frame::new(b"", Meaning::Credential, Edge::Section));
+            std::mem::take(&mut settings.lone).into_iter().for_each(|word| settings.leaf(b"", word));
+        }
         settings
     }
 
@@ -228,6 +239,11 @@ impl<'t> Settings<'t> {
             Meaning::Other => frame.meaning == Meaning::Collection,
             Meaning::Description | Meaning::Place => false,
         };
+        let is_login = LOGINS.contains(&key)
+            && colon_of_pair(written.text).is_some_and(|colon| {
+                let password = &written.text[colon + 1..];
+                is_mixed_word(password) && !is_setting(b"user", password)
+            });
         let index = self.leaves.len();
         if is_one_of(key, NAMES) || is_first_of_pair(key) {
             frame.name.get_or_insert(index);
@@ -249,10 +265,12 @@ impl<'t> Settings<'t> {
         let value = written.likely_text();
         let is_named = is_named && may_be_credential(key, value) && !is_usual_path(value);
         // The server's side of JAAS has `user_NAME="X"`.
-        let is_named = is_named || key.starts_with(b"user_") && self.is_jaas;
+        let is_named = is_named || is_login || key.starts_with(b"user_") && self.is_jaas;
         let is_credential = is_named || looks_random(written.text);
+        // A host name in base64 looks random, too.
+        let is_credential = is_credential && !(self.is_kubernetes_secret && own == Meaning::Place);
         let is_base64 = self.is_kubernetes_secret && frame.key == b"data";
-        let is_pair = names_pair(key) || own == Meaning::Neutral && frame.is_pair;
+        let is_pair = names_pair(key) || is_login || own == Meaning::Neutral && frame.is_pair;
         self.leaves.push(Leaf { key, written, is_credential, is_named, is_pair, is_base64 });
         self.note_sensitive(key, written);
     }

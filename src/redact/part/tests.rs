@@ -48,6 +48,9 @@ fn credentials_behind_a_scheme_or_a_name() {
         ("Bearer kx-5512-lamp-frog", &["kx-5512-lamp-frog"][..]),
         ("bearer kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
         ("Token kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
+        ("Bearer kx5512lamp4frog=", &["kx5512lamp4frog="]),
+        ("Authorization: Bearer kx5512lamp4frog==", &["kx5512lamp4frog=="]),
+        ("kx5512lampA=,my7741boatB==", &["kx5512lampA=", "my7741boatB=="]),
         ("Authorization: Bearer kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
         ("X-Api-Key: kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
         ("X-Other: kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
@@ -167,6 +170,20 @@ fn encoded_values_are_decoded() {
         ("correcthorsebatterystaple", &[]),
         ("cafebabe", &[]),
     ]);
+}
+
+/// The settings of CI systems keep a key in one line.
+#[test]
+fn a_key_in_one_line_has_its_lines() {
+    let lines = ["kx5512lampfrog+/".repeat(4), "my7741boattree+/".repeat(4), "zz1188=".to_owned()];
+    let [head, end] = ["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"];
+    let pem = format!("{head}\n{}\n{end}\n", lines.join("\n"));
+    for between in [" ", ""] {
+        let flat = [head, &lines[0], &lines[1], &lines[2], end].join(between);
+        let parts = parts(flat.as_bytes());
+        assert!(parts.contains(pem.as_bytes()), "{:?}", shown(&parts));
+        assert!(lines[..2].iter().all(|line| parts.contains(line.as_bytes())), "{:?}", shown(&parts));
+    }
 }
 
 #[test]

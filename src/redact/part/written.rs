@@ -8,9 +8,9 @@ use memchr::memmem;
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
-use super::super::credential::default_of;
 use super::super::credential::name::names_credential;
 use super::super::credential::setting::is_setting;
+use super::super::credential::{default_of, is_mixed_word};
 use super::super::json_escape::JsonEscape;
 
 /// A value, as it is written.
@@ -22,7 +22,7 @@ pub(super) struct Written<'t> {
 }
 
 /// A single quote within single quotes, as shells have it.
-const SHELL_QUOTE: &[u8] = b"'\\''";
+const SHELL_QUOTES: [&[u8]; 2] = [b"'\\''", b"'\"'\"'"];
 
 /// The way in which a value is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl<'t> Written<'t> {
             match text[found] {
                 b'\\' => at = found + 2,
                 // `'it'\''s'`, as in shells.
-                _ if text[found..].starts_with(SHELL_QUOTE) => at = found + SHELL_QUOTE.len(),
+                _ if shell_quote(&text[found..]) > 0 => at = found + shell_quote(&text[found..]),
                 // An empty value is no doubled quote.
                 _ if text.get(found + 1) == Some(&quote) && (found > 1 || text.get(found + 2) == Some(&quote)) => {
                     at = found + 2;
@@ -110,9 +110,12 @@ impl<'t> Written<'t> {
                 }
                 emit_unescaped(text, emit);
                 emit_operands(text, emit);
+                let hash = memchr::memchr(b'#', text).map(|hash| &text[..hash]);
+                hash.filter(|before| is_mixed_word(before)).into_iter().for_each(&mut *emit);
             }
             Style::Word => {
                 emit(text);
+                emit_other(without_end(text), text, emit);
                 emit_unescaped(text, emit);
             }
             Style::Quoted(quote @ (b'"' | b'`')) => {
@@ -127,7 +130,7 @@ impl<'t> Written<'t> {
                 emit(&doubled);
                 emit_other(&undone(text, b'\\', quote), &doubled, emit);
                 emit_other(text, &doubled, emit);
-                if memmem::find(text, SHELL_QUOTE).is_some() {
+                if SHELL_QUOTES.iter().any(|quote| memmem::find(text, quote).is_some()) {
                     emit(&without_shell_quotes(text));
                 }
             }
@@ -187,14 +190,19 @@ fn emit_unescaped(text: &[u8], emit: &mut dyn FnMut(&[u8])) {
     emit_other(&plain, text, emit);
 }
 
-/// A text in single quotes, with `'\''` turned into the quote that it means.
+/// The length of a single quote as shells have it within single quotes, or 0.
+fn shell_quote(text: &[u8]) -> usize {
+    SHELL_QUOTES.iter().find(|quote| text.starts_with(quote)).map_or(0, |quote| quote.len())
+}
+
+/// A text in single quotes, with `'\''` and `'"'"'` turned into the quote that they mean.
 fn without_shell_quotes(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;
-    while let Some(at) = memmem::find(rest, SHELL_QUOTE) {
+    while let Some(at) = (0..rest.len()).find(|at| shell_quote(&rest[*at..]) > 0) {
         plain.extend_from_slice(&rest[..at]);
         plain.push(b'\'');
-        rest = &rest[at + SHELL_QUOTE.len()..];
+        rest = &rest[at + shell_quote(&rest[at..])..];
     }
     plain.extend_from_slice(rest);
     plain

@@ -1,9 +1,9 @@
 //! Reads lines: `key: value` with indented maps and lists, `key = value` with sections, `key
 //! value`, blocks in braces, block scalars and here-documents.
 
-use super::line::{is_credential_before, is_netrc, key, without_command};
+use super::line::{is_authorization, is_credential_before, is_netrc, key, without_command};
 use super::{Edge, Settings};
-use crate::redact::credential::name::names_credential;
+use crate::redact::credential::name::{Meaning, names_credential};
 use crate::redact::part::is_url;
 use crate::redact::part::written::{Style, Written};
 
@@ -72,7 +72,7 @@ impl<'t> Settings<'t> {
             return end + 1;
         }
         self.close_indented(2 * column);
-        if matches!(content, [b'}' | b']' | b')', ..]) {
+        if column == indent && matches!(content, [b'}' | b']' | b')', ..]) {
             self.close_to(|edge| matches!(edge, Edge::Bracket(_) | Edge::Indent(_)));
             self.structured += 1;
             return end + 1;
@@ -85,7 +85,8 @@ impl<'t> Settings<'t> {
                 self.structured += 1;
                 return self.value(b"", start, end, column.saturating_sub(2));
             }
-            if found.is_some_and(|key| !content.get(key.value).is_some_and(u8::is_ascii_whitespace)) {
+            let is_listed = self.frames.last().is_some_and(|frame| frame.meaning == Meaning::Collection);
+            if found.is_some_and(|key| is_listed || !content.get(key.value).is_some_and(u8::is_ascii_whitespace)) {
                 self.leaf(b"", Written::bare(content, Style::Bare));
             }
         }
@@ -107,6 +108,10 @@ impl<'t> Settings<'t> {
         if is_url(content) {
             self.leaf(b"", Written::bare(content, Style::Word));
             self.structured += 1;
+            return end + 1;
+        }
+        if is_authorization(content) && self.words(content) {
+            self.directives += 1;
             return end + 1;
         }
         if self.columns(content) {
@@ -159,7 +164,7 @@ impl<'t> Settings<'t> {
                     self.directives += 1;
                 } else if self.list(content) {
                     self.structured += 1;
-                } else if is_directive(without_command(content)) {
+                } else if self.alone(content) || is_directive(without_command(content)) {
                     self.likely_directives += 1;
                 } else {
                     self.unstructured += 1;
@@ -228,6 +233,7 @@ impl<'t> Settings<'t> {
                 if flow.is_structured {
                     return line_end(text, flow.end) + 1;
                 }
+                self.leaf(key, Written::bare(value, Style::Bare));
                 self.unclosed += u32::from(flow.end > end);
             }
             _ => self.leaf(key, Written::bare(value, Style::Bare)),
@@ -269,6 +275,10 @@ impl<'t> Settings<'t> {
             at = end + 1;
         }
         self.unclosed += 1;
+        let line = self.text[..start.saturating_sub(1)].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        if let Some(at) = memchr::memmem::find(line, b"<<") {
+            self.leaf(key, Written::bare(&line[at..], Style::Bare));
+        }
         start
     }
 

@@ -4,6 +4,7 @@
 //! A long option, such as `--password`, says by its name that it takes a credential. The tables
 //! here are for those that do not.
 
+use crate::redact::credential::is_no_password;
 use crate::redact::credential::setting::is_setting;
 use crate::redact::part::written::{Style, Written};
 
@@ -43,14 +44,6 @@ const CONNECTING: &str = "sqlplus rman exp imp expdp impdp sqlldr sql sqlcl";
 const SQL: &[u8] = b"identified ";
 /// Words of a program that reads a password from its standard input.
 const READERS: [&[u8]; 5] = [b"stdin", b"--with-token", b"--passphrase-fd", b"chpasswd", b"sudo -S"];
-
-/// Passwords that say that the name before them is the credential: `TOKEN:x-oauth-basic`.
-const NO_PASSWORDS: [&[u8]; 3] = [b"x-oauth-basic", b"x-oauth-token", b"api_token"];
-
-/// Whether a password is none, and the user name before it is the credential.
-pub(in crate::redact::part) fn is_no_password(password: &[u8]) -> bool {
-    NO_PASSWORDS.contains(&password)
-}
 
 /// The words before one.
 pub(super) struct Before<'t> {

@@ -92,6 +92,11 @@ pub(super) fn key(content: &[u8]) -> Option<Key<'_>> {
         return at(arrow, b'<').map(|key| Key { value: arrow + 4, ..key });
     }
     let Some(mut found) = equals.and_then(|equals| at(equals, b'=')) else { return at(colon?, b':') };
+    if content[found.value - 1] == b'>' {
+        // `name=>x`, of which the `>` may be the first byte of the value.
+        found.other = Some((found.name, &content[found.value - 1..]));
+        return Some(found);
+    }
     found.other =
         colon.filter(|colon| is_key(&content[..*colon])).map(|colon| (&content[..colon], &content[colon + 1..]));
     Some(found)
@@ -241,6 +246,13 @@ fn is_keyword(word: &[u8]) -> bool {
     is_plain && word.len() >= SCHEME_TOKEN_LEN_MIN && word.iter().any(u8::is_ascii_digit) && !is_setting(b"word", word)
 }
 
+/// Whether a line is a scheme and its credential, which may have a `=` of base64 at its end.
+pub(super) fn is_authorization(content: &[u8]) -> bool {
+    let mut words = content.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let is_scheme = |word: &[u8]| SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
+    words.next().is_some_and(is_scheme) && words.next().is_some() && words.next().is_none()
+}
+
 /// Whether a line is one of a netrc file: a keyword, a blank, and a word.
 pub(super) fn is_netrc(content: &[u8]) -> bool {
     let first = content.iter().position(u8::is_ascii_whitespace).unwrap_or(content.len());
@@ -342,7 +354,7 @@ fn split<'t>(text: &'t [u8], separator: u8, mut each: impl FnMut(&'t [u8])) {
     // An end that is not found is not searched for again.
     let mut is_closed = true;
     while let Some(&byte) = text.get(at) {
-        let is_value = is_closed && b"=:{[(,".contains(&before);
+        let is_value = is_closed && b"=:{[(,>".contains(&before);
         if byte != b' ' {
             before = byte;
         }

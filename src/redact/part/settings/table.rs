@@ -6,7 +6,7 @@ use super::Settings;
 use super::block::line_end;
 use crate::redact::credential::name::names_credential;
 use crate::redact::credential::setting::is_setting;
-use crate::redact::part::credential::colon_of_pair;
+use crate::redact::credential::{colon_of_pair, is_mixed_word};
 use crate::redact::part::written::{Style, Written};
 
 /// The maximum number of columns of a table.
@@ -71,6 +71,26 @@ impl<'t> Settings<'t> {
         self.leaf(b"password", written.unwrap_or(Written::bare(credential, Style::Word)));
         self.structured += 1;
         true
+    }
+
+    /// Reads a line of credentials alone, also behind the number of an entry: the first line of a
+    /// file of `pass`, recovery codes. Returns whether it is one. Without any setting around them,
+    /// the lines are those of a key.
+    pub(super) fn alone(&mut self, content: &'t [u8]) -> bool {
+        let words = content.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let is_number =
+            |word: &[u8]| matches!(word, [digits @ .., b'.' | b')'] if digits.iter().all(u8::is_ascii_digit));
+        let words =
+            || words.clone().enumerate().filter(move |(at, word)| *at > 0 || !is_number(word)).map(|(_, word)| word);
+        let is_credential = |word: &[u8]| is_mixed_word(word) && !is_setting(b"word", word);
+        let is_plain =
+            |word: &[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+/=!@#%&*".contains(byte));
+        let is_credential = |word: &[u8]| is_credential(word) && is_plain(word) && word[0].is_ascii_alphanumeric();
+        let are_all = self.frames.len() == 1 && words().next().is_some() && words().all(is_credential);
+        for word in words().filter(|_| are_all) {
+            self.lone.push(Written::bare(word, Style::Word));
+        }
+        are_all
     }
 
     fn is_chap(&self) -> bool {

@@ -102,11 +102,17 @@ impl<'t> Settings<'t> {
             let key = rest[..at].trim_ascii();
             let key = key.rsplit(|byte| byte.is_ascii_whitespace() || *byte == b':').next().unwrap_or_default();
             rest = rest[at + 1..].trim_ascii_start();
-            let Some((written, len)) = Written::quoted(rest) else { continue };
-            self.leaf(key, Written { style: Style::Markup, ..written });
-            rest = &rest[len..];
+            let Some(value) = quoted(rest) else { continue };
+            self.leaf(key, Written { text: value, style: Style::Markup });
+            rest = &rest[value.len() + 2..];
         }
     }
+}
+
+/// The text between the quotes at the beginning of a text. XML has no escapes for a quote.
+fn quoted(text: &[u8]) -> Option<&[u8]> {
+    let &quote @ (b'"' | b'\'') = text.first()? else { return None };
+    memchr::memchr(quote, &text[1..]).map(|len| &text[1..=len])
 }
 
 /// The length of a tag, in whose attributes a `>` may stand.
@@ -117,9 +123,9 @@ fn tag_len(text: &[u8]) -> usize {
         match byte {
             b'>' => return at + 1,
             b'"' | b'\'' if has_quotes => {
-                let quoted = Written::quoted(&text[at..]);
+                let quoted = quoted(&text[at..]);
                 has_quotes = quoted.is_some();
-                at += quoted.map_or(1, |(_, len)| len);
+                at += quoted.map_or(1, |value| value.len() + 2);
             }
             _ => at += 1,
         }
