@@ -171,11 +171,7 @@ impl Multiplexed {
         }
         self.header.clear();
         self.frame = Some(frame);
-        if frame.len > 0 {
-            return Ok(());
-        }
-        write_header(frame.stream, 0, sink)?;
-        self.end_frame(redactor, frame, sink)
+        if frame.len > 0 { Ok(()) } else { self.end_frame(redactor, frame, sink) }
     }
 
     /// The stream of a frame.
@@ -200,6 +196,9 @@ impl Multiplexed {
     ) -> Result<(), E> {
         if !self.is_declared && reaches_header(redactor, header(frame.stream, frame.len), &self.raw) {
             return self.lose(redactor, sink);
+        }
+        if frame.len == 0 {
+            write_header(frame.stream, 0, sink)?;
         }
         let is_known = self.is_known();
         self.search(redactor, frame);

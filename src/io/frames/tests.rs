@@ -382,6 +382,12 @@ fn a_secret_that_begins_as_a_length_is_masked() {
         let (out, _) = docker_at_all_cuts(&set, Auto, &input);
         assert_eq!(out, input.replace(secret, "[S]"));
     }
+    // The length of an empty frame, too: the end of its header may begin such a secret.
+    let (empty, set) = (docker(1, ""), self::set(&["\0hunter2"]));
+    for input in [empty.clone(), format!("{empty}{before}"), format!("{before}{empty}hunter2"), empty.clone() + "hun"] {
+        let (out, _) = docker_at_all_cuts(&set, Auto, &input);
+        assert_eq!(out, input.replace("\0hunter2", "[S]"));
+    }
 }
 
 /// Frames of any bytes: in each stream comes out what its text alone comes out as.

@@ -14,6 +14,7 @@
 //!   rewritten, and the output since the last sync of the sink's files is repeated.
 //! - *Damage* ends at the next intact piece. The unreadable part is copied to a file beside the
 //!   spool and reported; if the copy fails, nothing is removed from the file any more.
+//! - *A damaged disk* loses the blocks that it cannot read, and the pieces in them: see [`repair`].
 //! - *fsync*: as for a file sink, before a checkpoint confirms the output.
 //!
 //! The file: two slots of a [`Head`], of 512 bytes each; then for each piece `hsp2`, its length in
@@ -33,10 +34,12 @@ mod machine;
 #[cfg(test)]
 mod model;
 mod recover;
+mod repair;
 mod store;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,12 +49,11 @@ use rustix::fs::OFlags;
 use super::batch::Batch;
 use super::sync::OutputSync;
 use crate::redact::redacted::RedactedBuf;
-use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::check_regular;
 use head::{HEAD_LEN, Head, SLOT_LEN};
 use recover::{Content, Frame};
-use store::{Disk, Store, is_full, read, read_some, rewrite, write_all};
+use store::{Disk, Store, is_full, read, read_some, write_all};
 
 const MAGIC_1: &[u8; 8] = b"hushspl1";
 const HEAD_LEN_1: u64 = 20;
@@ -130,6 +132,10 @@ pub(super) struct Spool<S = Disk> {
     /// The number of failed syncs of this process when the whole file was written, and when the
     /// first piece since the last sync of the sink's files was written.
     failures: u64,
+    /// The number of blocks that the disk could not read, and of looks at the first pending piece
+    /// that met one.
+    unreadable: Cell<u64>,
+    looks: u32,
     /// The repair after a failed sync has begun, and could not be completed yet.
     is_mending: bool,
 }
@@ -194,6 +200,8 @@ impl<S: Store> Spool<S> {
             warnings: Vec::new(),
             damaged: 0,
             failures,
+            unreadable: Cell::new(0),
+            looks: 0,
             is_mending: false,
         };
         if let Some(place) = read_head_1(&spool.file)? {
@@ -278,11 +286,7 @@ impl<S: Store> Spool<S> {
             Layout::Second => [&MARK[..], &len_bytes, &hash, &number, &flags].map(IoSlice::new).into(),
         };
         all.extend(slices);
-        if let Err(error) = write_all(&self.file, &mut all, self.end) {
-            // No reader would take the bytes after the end for a piece, but they occupy space.
-            let _ = self.file.truncate(self.end);
-            return Err(error);
-        }
+        self.write_piece(&all)?;
         self.end += frame_len + len;
         (self.count, self.number) = (self.count + 1, self.number + 1);
         Ok(true)
@@ -309,7 +313,9 @@ impl<S: Store> Spool<S> {
             self.write_head().or_else(or_full)?;
         }
         while !self.is_empty() {
+            let unreadable = self.unreadable.get();
             if let Some(Frame { piece, flags, number }) = self.frame(self.start, self.end)? {
+                self.looks = 0;
                 if number != self.head.next && self.layout == Layout::Second {
                     (self.head.next, self.head.written) = (number, 0);
                 }
@@ -317,11 +323,14 @@ impl<S: Store> Spool<S> {
                 let (is_whole, is_within_line) = (flags & WHOLE != 0, flags & WITHIN_LINE != 0);
                 return Ok(Some(First { piece: RedactedBuf::reread(piece), is_whole, is_within_line, written }));
             }
+            if !self.gaps.contains(&self.start) {
+                self.wait_for_disk(unreadable)?;
+            }
             let found = self.find(self.start + 1, self.end)?;
             let next = found.as_ref().map_or(self.end, |(next, _)| *next);
             if !self.gaps.contains(&self.start) && self.content(self.start, next)? != Content::Reported {
                 self.report(self.start, next)?;
-                self.count = found.map_or(0, |_| self.count.saturating_sub(1));
+                self.count = found.map_or(0, |(_, frame)| self.count_from(frame.number));
             }
             self.start = next;
         }
@@ -375,56 +384,14 @@ impl<S: Store> Spool<S> {
         // Then the other slot counts no removed pieces either.
         self.write_head()?;
         if self.can_punch {
-            let begin = self.layout.begin();
+            // Whole blocks only: the rest of a block might be unreadable.
+            let block = |at: u64| at / S::BLOCK_LEN * S::BLOCK_LEN;
+            let (begin, end) = (block(self.layout.begin() + S::BLOCK_LEN - 1), block(self.start));
             // Without holes the file's length is bounded, until all of it is written.
-            self.can_punch = self.file.punch(begin, self.start - begin).is_ok();
+            self.can_punch = begin >= end || self.file.punch(begin, end - begin).is_ok();
         }
         self.punched = self.start;
         Ok(())
-    }
-
-    /// Repairs after a failed sync, since the next sync does not report the unwritten bytes:
-    /// rewrites the whole file, and repeats the pieces that may be on no disk. Returns whether it
-    /// did.
-    fn mend(&mut self) -> io::Result<bool> {
-        let failures = self.file.failures();
-        if failures == self.failures {
-            return Ok(false);
-        }
-        self.is_mending = true;
-        let (mut at, mut next) = (self.punched, self.head.next);
-        while let Some((found, frame)) = self.find(at, self.start)? {
-            if self.layout == Layout::First || frame.number >= self.head.safe {
-                (at, next) = (self.gone(at, found, frame.number)?, frame.number);
-                break;
-            }
-            at = found + FRAME_LEN + frame.piece.len() as u64;
-        }
-        if next == self.head.next {
-            at = self.gone(at, self.start, next)?;
-        }
-        let (start, mut count) = (at, u64::from(self.head.written > 0));
-        while let Some((found, frame)) = self.find(at, self.start)? {
-            (at, count) = (found + self.layout.frame_len() + frame.piece.len() as u64, count + 1);
-            self.count += 1;
-        }
-        if count > 0 {
-            let path = text::path(&self.path);
-            self.warnings.push(format!("a sync has failed: {count} pieces of the spool {path} go out again"));
-        }
-        (self.start, self.head.next, self.head.written) = (start, next, 0);
-        self.write_head()?;
-        rewrite(&self.file, start, self.end)?;
-        (self.failures, self.is_mending) = (failures, false);
-        Ok(true)
-    }
-
-    /// Reports the part before a piece, if it held pieces that must be repeated.
-    fn gone(&mut self, at: u64, found: u64, number: u64) -> io::Result<u64> {
-        if self.layout == Layout::Second && number > self.head.safe {
-            self.report(at, found)?;
-        }
-        Ok(found)
     }
 
     /// Resets an empty spool: truncates the file to its head, in the current layout.
@@ -433,9 +400,10 @@ impl<S: Store> Spool<S> {
         self.is_noted = false;
         let next = self.head.next.max(self.number);
         (self.number, self.head.next, self.head.safe, self.head.written) = (next, next, next, 0);
-        self.file.truncate(if is_second { HEAD_LEN } else { 0 })?;
+        self.truncate_to_head(if is_second { HEAD_LEN } else { 0 })?;
         self.layout = Layout::Second;
         (self.start, self.end, self.punched, self.count) = (HEAD_LEN, HEAD_LEN, HEAD_LEN, 0);
+        self.gaps.clear();
         // Both slots, so that there is always one to fall back on.
         self.file.sync()?;
         self.write_head()?;
@@ -452,8 +420,10 @@ impl<S: Store> Spool<S> {
         } else {
             // A torn slot is rewritten before the other one is written.
             let head = Head { number: self.head.number + 1, ..self.head.clone() };
-            write_all(&self.file, &mut [IoSlice::new(&head.slot())], head.number % 2 * SLOT_LEN as u64)?;
-            self.head = head;
+            match write_all(&self.file, &mut [IoSlice::new(&head.slot())], head.number % 2 * SLOT_LEN as u64) {
+                Ok(()) => self.head = head,
+                Err(error) => self.replace_head(error)?,
+            }
         }
         self.is_noted = true;
         Ok(())

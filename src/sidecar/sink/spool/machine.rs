@@ -4,10 +4,15 @@
 //! then. A failed sync forgets the bytes that it did not write, as real systems do.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use rustix::io::Errno;
+
+use super::store::read_around;
 use super::*;
+
+pub(super) const BLOCK_LEN: usize = 2 * SLOT_LEN;
 
 /// A call after the last sync.
 #[derive(Clone, Debug)]
@@ -63,6 +68,8 @@ pub(super) struct World {
     pub(super) sink: Vec<Span>,
     pub(super) synced: usize,
     pub(super) aside: Vec<Vec<u8>>,
+    /// The numbers of the blocks that cannot be read until they are written as a whole.
+    pub(super) unreadable: BTreeSet<usize>,
 }
 
 fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
@@ -88,6 +95,21 @@ impl World {
         }
         let fault = self.faults.remove(&self.calls);
         (fault.is_none_or(|fault| fault == Fault::Short), fault)
+    }
+
+    /// Fails if a read of this range meets an unreadable block.
+    fn check_readable(&self, at: usize, end: usize) -> io::Result<()> {
+        let is_hit = at < end && self.unreadable.range(at / BLOCK_LEN..=(end - 1) / BLOCK_LEN).next().is_some();
+        if is_hit { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+
+    /// Makes the blocks readable that a write covers as a whole. It fails at others.
+    fn write_blocks(&mut self, at: usize, end: usize) -> io::Result<()> {
+        for edge in [at, end].into_iter().filter(|edge| edge % BLOCK_LEN > 0 && *edge < usize::MAX) {
+            self.check_readable(edge, edge + 1)?;
+        }
+        self.unreadable.retain(|block| !(at..end).contains(&(block * BLOCK_LEN)) || (block + 1) * BLOCK_LEN > end);
+        Ok(())
     }
 
     fn done(&self, fault: Option<Fault>) -> io::Result<()> {
@@ -159,6 +181,9 @@ impl World {
 pub(super) struct Machine(pub(super) Rc<RefCell<World>>);
 
 impl Store for Machine {
+    /// Short, so that short runs have blocks.
+    const BLOCK_LEN: u64 = BLOCK_LEN as u64;
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.borrow().cache.len() as u64)
     }
@@ -167,6 +192,7 @@ impl Store for Machine {
         let world = self.0.borrow();
         let rest = world.cache.get(at as usize..).unwrap_or_default();
         let len = rest.len().min(buffer.len());
+        world.check_readable(at as usize, at as usize + len)?;
         buffer[..len].copy_from_slice(&rest[..len]);
         Ok(len)
     }
@@ -174,6 +200,7 @@ impl Store for Machine {
     fn write(&self, slices: &[IoSlice<'_>], at: u64) -> io::Result<usize> {
         let mut world = self.0.borrow_mut();
         let mut bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        world.write_blocks(at as usize, at as usize + bytes.len())?;
         let (is_in, fault) = world.call();
         if is_in {
             if fault.is_some() {
@@ -194,6 +221,7 @@ impl Store for Machine {
 
     fn truncate(&self, len: u64) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
+        world.write_blocks(len as usize, usize::MAX)?;
         let (is_in, fault) = world.call();
         if is_in {
             world.cache.resize(len as usize, 0);
@@ -204,6 +232,7 @@ impl Store for Machine {
 
     fn punch(&self, at: u64, len: u64) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
+        world.write_blocks(at as usize, (at + len) as usize)?;
         let (is_in, fault) = world.call();
         if is_in {
             punch(&mut world.cache, at as usize, len as usize);
@@ -230,7 +259,10 @@ impl Store for Machine {
         let mut world = self.0.borrow_mut();
         let (is_in, fault) = world.call();
         if is_in && fault.is_none() {
-            let bytes = world.cache[at as usize..end as usize].to_vec();
+            let mut bytes = vec![0; (end - at) as usize];
+            drop(world);
+            read_around(self, &mut bytes, at)?;
+            world = self.0.borrow_mut();
             world.aside.push(bytes);
         }
         world.done(fault).map(|()| path.to_owned())

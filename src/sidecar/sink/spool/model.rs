@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::machine::{End, Fault, Machine, Span, World, punch};
+use super::machine::{BLOCK_LEN, End, Fault, Machine, Span, World, punch};
 use super::*;
 use crate::redact::redacted::{Piece, PieceKind};
 
@@ -138,7 +138,9 @@ impl Run {
 
     /// Writes all pending pieces.
     fn drain(&mut self) {
-        for _ in 0..self.next * 3 + 20 {
+        // An unreadable piece is looked at several times.
+        let looks = self.world.borrow().unreadable.len() * 13;
+        for _ in 0..self.next * 3 + 20 + looks {
             self.step(Step::Give);
             self.step(Step::Settle);
         }
@@ -245,6 +247,8 @@ enum Act {
     End(usize, u8),
     /// A flipped bit, or a hole of this length, at an offset in thousandths of the file.
     Damage(usize, usize),
+    /// An unreadable block, at an offset in thousandths of the file.
+    Unreadable(usize),
 }
 
 fn damage() -> impl Strategy<Value = Act> {
@@ -285,6 +289,22 @@ struct Damaged {
 }
 
 impl Damaged {
+    fn add_pieces(&mut self, next: usize, file: &[u8], begin: usize, end: usize) {
+        for id in 0..=next {
+            let text = piece(id);
+            let is_hit = |at: usize| begin < at + text.len() && at < end + FRAME_LEN as usize;
+            if memchr::memmem::find(file, &text).is_some_and(is_hit) {
+                self.pieces.insert(id);
+            }
+        }
+    }
+
+    fn add_block(&mut self, run: &Run, block: usize) {
+        let mut world = run.world.borrow_mut();
+        self.add_pieces(run.next, &world.cache, block * BLOCK_LEN, (block + 1) * BLOCK_LEN);
+        world.unreadable.insert(block);
+    }
+
     fn add(&mut self, run: &Run, place: usize, len: usize) {
         let mut world = run.world.borrow_mut();
         // A file without its head cannot be recognized as a spool.
@@ -293,14 +313,7 @@ impl Damaged {
         if begin >= end || begin < HEAD_LEN as usize && len > 0 {
             return;
         }
-        for id in 0..=run.next {
-            let text = piece(id);
-            let found = memchr::memmem::find(&world.cache, &text);
-            let is_hit = |at: usize| begin < at + text.len() && at < end + FRAME_LEN as usize;
-            if found.is_some_and(is_hit) {
-                self.pieces.insert(id);
-            }
-        }
+        self.add_pieces(run.next, &world.cache, begin, end);
         self.heads += usize::from(begin < HEAD_LEN as usize);
         if self.heads > 1 {
             self.pieces.extend(0..=run.next);
@@ -337,17 +350,22 @@ fn lived(acts: Vec<Act>, mut seed: u64, knows_no_holes: bool) {
                 end = Some(kind);
             }
             Act::Damage(at, len) => damaged.add(&run, at, len),
+            Act::Unreadable(at) => {
+                let block = at * run.world.borrow().cache.len() / 1_000 / BLOCK_LEN;
+                // A file without a readable head is not opened.
+                damaged.add_block(&run, block.max(1));
+            }
         }
         is_over(&mut run, &mut choose, end);
     }
     run.world.borrow_mut().faults.clear();
     run.world.borrow_mut().end_at = None;
-    // Damage is reported once, also while pieces wait behind it.
+    // Damage is reported once, also while pieces wait behind it. An unreadable place takes no mark.
     run.start_after_kill();
     let told = |run: &Run| (run.warnings.len(), run.world.borrow().aside.len());
     let before = told(&run);
     run.start_after_kill();
-    assert_eq!(told(&run), before, "{:?}", run.warnings);
+    assert!(told(&run) == before || !run.world.borrow().unreadable.is_empty(), "{:?}", run.warnings);
     run.drain();
     run.step(Step::Settle);
     // Only pieces on the disk of the sink are durable.
@@ -373,6 +391,46 @@ fn a33_a_repair_on_a_full_disk_is_tried_again() {
     }
 }
 
+/// The head's block is written anew, pieces behind an unreadable block go out, and new ones are
+/// appended behind an unreadable end.
+#[test]
+fn an_unreadable_block_costs_its_pieces_and_is_reported_once() {
+    for (block, restarts) in (0..7).flat_map(|block| [(block, false), (block, block > 0)]) {
+        let (mut run, mut damaged) = (Run::new(World::default()), Damaged::default());
+        (0..12).for_each(|_| run.step(Step::Append));
+        run.step(Step::Give);
+        damaged.add_block(&run, block);
+        if restarts {
+            run.start();
+        }
+        (0..3).for_each(|_| run.step(Step::Append));
+        assert_eq!(run.taken.len(), 15, "block {block}");
+        run.drain();
+        let wanted: Vec<usize> = run.taken.iter().copied().filter(|id| !damaged.pieces.contains(id)).collect();
+        run.check(&wanted, false);
+        assert!(wanted.len() >= 10 && run.warnings.len() <= 1, "block {block}: {:?}", run.warnings);
+        assert_eq!(run.warnings.is_empty(), wanted.len() == 15, "block {block}: {:?}", run.warnings);
+        run.start();
+        run.step(Step::Append);
+        run.drain();
+        run.check(&[&wanted[..], &[15]].concat(), false);
+    }
+}
+
+#[test]
+fn a_spool_with_an_unreadable_head_is_left_as_it_is() {
+    let mut run = Run::new(World::default());
+    run.step(Step::Append);
+    let was = run.world.borrow().cache.clone();
+    run.world.borrow_mut().unreadable.insert(0);
+    run.start();
+    assert!(run.spool.is_none() && run.world.borrow().cache == was);
+    run.world.borrow_mut().unreadable.clear();
+    run.start();
+    run.drain();
+    run.check(&[0], false);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -387,6 +445,18 @@ proptest! {
     fn a33_damage_among_all_that_costs_only_the_pieces_it_hits(
         acts in acts(2), seed: u64, knows_no_holes: bool,
     ) {
+        lived(acts, seed, knows_no_holes);
+    }
+
+    #[test]
+    fn a_damaged_disk_costs_only_the_pieces_in_its_unreadable_blocks(
+        acts in acts(0), blocks in prop::collection::vec((0..60_usize, 0..1_000_usize), 1..4),
+        seed: u64, knows_no_holes: bool,
+    ) {
+        let mut acts = acts;
+        for (at, place) in blocks {
+            acts.insert(at.min(acts.len()), Act::Unreadable(place));
+        }
         lived(acts, seed, knows_no_holes);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 
-use super::store::{Store, read, write_all};
+use super::store::{Store, is_damage, write_all};
 use super::{FRAME_LEN, FRAME_LEN_1, HEAD_LEN, Layout, MARK, PIECE_LEN_MAX, Spool, damaged};
 use crate::redact::text;
 
@@ -62,17 +62,27 @@ impl<S: Store> Spool<S> {
         }
         // Written pieces stay until the sink's file was synced in this boot.
         let is_done = start.is_none() && (self.head.safe >= expected || at == HEAD_LEN);
-        if is_done { self.begin_anew() } else { self.file.truncate(self.end) }
+        if is_done {
+            return self.begin_anew();
+        }
+        // In an unreadable block, bytes that are no piece stay behind the end.
+        self.file.truncate(self.end).or_else(|error| if is_damage(&error) { Ok(()) } else { Err(error) })
     }
 
     /// Reports a range that should hold a piece and does not; bytes other than zeros are copied
     /// aside. A mark shows the next restart that it was reported; without it, the restart reports
     /// it again.
     pub(super) fn report(&mut self, at: u64, end: u64) -> io::Result<()> {
-        let begin = match self.content(at, end)? {
+        let unreadable = self.unreadable.get();
+        let content = self.content(at, end)?;
+        let begin = match content {
             Content::Reported => return Ok(()),
             // No piece is as short.
             Content::Zeros if end - at < FRAME_LEN => return Ok(()),
+            Content::Zeros if self.unreadable.get() > unreadable => {
+                self.report_unreadable(end - at);
+                at
+            }
             Content::Zeros => {
                 self.damaged += 1;
                 let (path, len) = (text::path(&self.path), end - at);
@@ -148,7 +158,7 @@ impl<S: Store> Spool<S> {
                 Err(_) => at += 1,
             }
             let len = (end.saturating_sub(at)).min(LOOK_LEN as u64) as usize;
-            if len < MARK.len() || !read(&self.file, &mut buffer[..len], at)? {
+            if len < MARK.len() || !self.read(&mut buffer[..len], at)? {
                 return Ok(None);
             }
             let marked = memchr::memmem::find(&buffer[..len], MARK);
@@ -162,7 +172,7 @@ impl<S: Store> Spool<S> {
         let frame_len = self.layout.frame_len();
         let mut bytes = [0; FRAME_LEN as usize];
         let skip = (FRAME_LEN - frame_len) as usize;
-        if at + frame_len > end || !read(&self.file, &mut bytes[skip..], at)? {
+        if at + frame_len > end || !self.read(&mut bytes[skip..], at)? {
             return Ok(None);
         }
         let number;
@@ -182,7 +192,7 @@ impl<S: Store> Spool<S> {
             return Ok(None);
         }
         let mut piece = vec![0; len as usize];
-        if !read(&self.file, &mut piece, at + frame_len)? {
+        if !self.read(&mut piece, at + frame_len)? {
             return Ok(None);
         }
         let mut found = self.hash(&number, &[flags]);
@@ -196,7 +206,7 @@ impl<S: Store> Spool<S> {
         let mut content = Content::Zeros;
         while let Some(begin) = self.find_data(at, end)? {
             let mut mark = [0; ASIDE_LEN as usize];
-            let is_read = begin + ASIDE_LEN <= end && read(&self.file, &mut mark, begin)?;
+            let is_read = begin + ASIDE_LEN <= end && self.read(&mut mark, begin)?;
             let marked = u64::from_le_bytes(mark[4..12].try_into().expect("it has 8 bytes"));
             if !is_read || marked > end || marked <= begin || mark != self.mark_aside(begin, marked) {
                 return Ok(Content::Data(begin));
@@ -218,7 +228,7 @@ impl<S: Store> Spool<S> {
             }
             let len = end.saturating_sub(at).min(LOOK_LEN as u64) as usize;
             buffer.fill(0);
-            read(&self.file, &mut buffer[..len], at)?;
+            self.read(&mut buffer[..len], at)?;
             if let Some(place) = buffer[..len].iter().position(|&byte| byte != 0) {
                 return Ok(Some(at + place as u64));
             }

@@ -2,6 +2,7 @@
 //! the power after any of them.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ const ASIDE_MAX: u32 = 1_000;
 
 /// The file of a spool, and its machine.
 pub(in crate::sidecar::sink) trait Store {
+    /// The unit that a damaged disk loses, in bytes: a write of a part of it reads the rest first.
+    const BLOCK_LEN: u64;
     /// The file's length, in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Reads from this offset, as `pread` does.
@@ -74,6 +77,8 @@ impl Disk {
 }
 
 impl Store for Disk {
+    const BLOCK_LEN: u64 = 4 << 10;
+
     fn len(&self) -> io::Result<u64> {
         Ok(fstat(&*self.file)?.st_size as u64)
     }
@@ -117,7 +122,7 @@ impl Store for Disk {
             let (begin, mut buffer) = (at, vec![0; COPY_LEN]);
             while at < end {
                 let len = (end - at).min(COPY_LEN as u64) as usize;
-                read(self, &mut buffer[..len], at)?;
+                read_around(self, &mut buffer[..len], at)?;
                 write_all(&copy, &mut [IoSlice::new(&buffer[..len])], at - begin)?;
                 at += len as u64;
             }
@@ -162,6 +167,39 @@ pub(super) fn read(file: &impl Store, buffer: &mut [u8], at: u64) -> io::Result<
     Ok(true)
 }
 
+/// Fills the buffer as [`read`] does, with zeros for each block that the disk cannot read. Returns
+/// false if the file is shorter, and the number of such blocks.
+pub(super) fn read_around<S: Store>(file: &S, buffer: &mut [u8], at: u64) -> io::Result<(bool, u64)> {
+    match read(file, buffer, at) {
+        Err(error) if is_damage(&error) => {}
+        is_whole => return Ok((is_whole?, 0)),
+    }
+    let mut unreadable = 0;
+    for block in blocks(at, buffer.len(), S::BLOCK_LEN) {
+        match read(file, &mut buffer[block.clone()], at + block.start as u64) {
+            Ok(true) => {}
+            Ok(false) => return Ok((false, unreadable)),
+            Err(error) if is_damage(&error) => {
+                buffer[block].fill(0);
+                unreadable += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((at + buffer.len() as u64 <= file.len()?, unreadable))
+}
+
+/// The parts of a buffer for this offset that lie in one block each.
+fn blocks(at: u64, len: usize, block_len: u64) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let end = (at + start as u64 + 1).next_multiple_of(block_len) - at;
+        let block = start..len.min(end as usize);
+        start = block.end;
+        (!block.is_empty()).then_some(block)
+    })
+}
+
 /// Writes all slices at this offset.
 pub(super) fn write_all(file: &impl Store, slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
     write::write_all(slices, |slices| {
@@ -188,13 +226,32 @@ pub(super) fn rewrite(file: &impl Store, mut at: u64, end: u64) -> io::Result<()
             Err(_) => {}
         }
         let len = end.saturating_sub(at).min(COPY_LEN as u64) as usize;
-        if !read(file, &mut buffer[..len], at)? {
-            return Ok(());
+        match read(file, &mut buffer[..len], at) {
+            Ok(true) => write_all(file, &mut [IoSlice::new(&buffer[..len])], at)?,
+            Ok(false) => return Ok(()),
+            Err(error) if is_damage(&error) => rewrite_around(file, &mut buffer[..len], at)?,
+            Err(error) => return Err(error),
         }
-        write_all(file, &mut [IoSlice::new(&buffer[..len])], at)?;
         at += len as u64;
     }
     Ok(())
+}
+
+/// Rewrites the blocks that the disk can read.
+fn rewrite_around<S: Store>(file: &S, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    for block in blocks(at, buffer.len(), S::BLOCK_LEN) {
+        let (buffer, at) = (&mut buffer[block.clone()], at + block.start as u64);
+        if let (true, 0) = read_around(file, buffer, at)? {
+            write_all(file, &mut [IoSlice::new(buffer)], at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the disk cannot read a place: a bad sector, or a checksum of the file system.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::IO | Errno::BADMSG | Errno::UCLEAN | Errno::NODATA | Errno::REMOTEIO | Errno::ILSEQ))
 }
 
 /// Whether the disk is full.
