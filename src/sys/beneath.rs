@@ -18,12 +18,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    self as calls, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat, openat2,
-    readlinkat,
+    self as calls, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat2, readlinkat,
 };
 use rustix::io::Errno;
 
 use super::file::{FileId, others_can_write};
+use super::shortage::openat;
 use walk::Walk;
 
 /// The symbolic links that a path may lead through.
@@ -388,7 +388,7 @@ impl Dir {
     /// When the directory is not readable, and those of `getdents64`.
     pub fn names(&self) -> io::Result<Vec<(OsString, FileType)>> {
         let mut names = Vec::new();
-        for entry in calls::Dir::read_from(self.readable()?)? {
+        for entry in calls::Dir::new(self.readable()?)? {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {

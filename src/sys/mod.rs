@@ -13,6 +13,7 @@
 //! - `node` makes sockets and FIFOs that have their final mode from the start.
 //! - [`rotation`] knows the files of one log by their names.
 //! - `descriptor` reads and writes on any descriptor.
+//! - `shortage` notices searches that ran out of descriptors.
 //! - `locked` keeps memory out of swap.
 //!
 //! | attack | answer |
@@ -50,6 +51,7 @@ pub mod private;
 pub(crate) mod recording;
 pub mod replace;
 pub mod rotation;
+pub(crate) mod shortage;
 pub mod sources;
 pub mod strict;
 pub(crate) mod temporary;

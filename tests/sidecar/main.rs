@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod confined;
 mod daemon;
+mod descriptors;
 mod directories;
 mod explain;
 mod follow;

@@ -19,6 +19,8 @@ use rustix::io::Errno;
 
 use super::reloader::{ReloadHandle, Request};
 use crate::sidecar::event::{Event, EventSink};
+use crate::sys::backoff::Backoff;
+use crate::sys::mutex::lock;
 
 /// The maximum interval between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -27,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const STILL_FOR: Duration = Duration::from_millis(50);
 /// The maximum debounce delay.
 const STILL_WITHIN: Duration = Duration::from_secs(2);
+/// The longest delay of another attempt after a failed reload. The first is that of a look.
+const RETRY_MAX: Duration = Duration::from_secs(300);
 /// The maximum depth of directories, as for secrets.
 const DEPTH_MAX: usize = 16;
 /// The size of the event buffer. Single events are not examined.
@@ -44,6 +48,7 @@ fn run(paths: &[PathBuf], mut seen: u64, handle: &ReloadHandle, emit: &EventSink
         let error = std::io::Error::from(*error);
         emit(Event::Warning(format!("cannot watch the secrets: they are polled every {LOOK_EVERY:?}: {error}")));
     }
+    let (mut backoff, mut retry) = (Backoff::new(LOOK_EVERY, RETRY_MAX), None);
     loop {
         if let Ok(events) = &events {
             // Rebuilt each time: a replaced file is another file.
@@ -54,6 +59,19 @@ fn run(paths: &[PathBuf], mut seen: u64, handle: &ReloadHandle, emit: &EventSink
             seen = still(paths, now);
             handle.ask(Request::Reload(None));
             continue;
+        }
+        // A failure may pass without a change of any file, as a shortage of descriptors does.
+        match (lock(&handle.status).error.is_some(), retry) {
+            (false, _) => {
+                backoff.reset();
+                retry = None;
+            }
+            (true, None) => retry = Some(Instant::now() + backoff.next()),
+            (true, Some(at)) if at <= Instant::now() => {
+                handle.ask(Request::Reload(None));
+                retry = None;
+            }
+            (true, Some(_)) => {}
         }
         match &events {
             Ok(events) => wait(events),

@@ -17,6 +17,7 @@ use super::{Listener, ReadOutcome, Source};
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
 use crate::sys::node::{self, Bound};
+use crate::sys::shortage::is_shortage;
 
 /// The listen backlog. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
@@ -82,7 +83,7 @@ impl Connections {
                 Ok(connection) => return Ok(connection),
                 Err(error) if is_passing(&error) => {}
                 // Connections wait in the kernel meanwhile.
-                Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
+                Err(error) if is_short(&error) => tokio::time::sleep(REST).await,
                 Err(error) => return Err(error),
             }
         }
@@ -96,10 +97,9 @@ fn is_passing(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(Errno::PROTO.raw_os_error())
 }
 
-fn is_shortage(error: &io::Error) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
-        .iter()
-        .any(|shortage| error.raw_os_error() == Some(shortage.raw_os_error()))
+/// Whether the kernel has no descriptor, memory or watch (`fs.epoll.max_user_watches`) for now.
+fn is_short(error: &io::Error) -> bool {
+    is_shortage(error) || error.raw_os_error() == Some(Errno::NOSPC.raw_os_error())
 }
 
 impl Listener for Connections {
@@ -112,7 +112,7 @@ impl Listener for Connections {
         loop {
             match Connection::accepted(self.accept().await?, self.store.as_ref()) {
                 Ok(connection) => return Ok(connection),
-                Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
+                Err(error) if is_short(&error) => tokio::time::sleep(REST).await,
                 Err(error) => return Err(error),
             }
         }

@@ -7,11 +7,12 @@ use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, openat, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, readlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::super::file::{FileId, is_owned_by_us_or_root, kind, others_can_write};
+use super::super::shortage::openat;
 use super::{Dir, Found, Links};
 
 /// The maximum number of symbolic links in one path, as in the kernel.

@@ -20,6 +20,7 @@ use crate::sidecar::event::Event;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
 use crate::sys::mutex::lock;
+use crate::sys::shortage::{complete, is_shortage};
 
 /// The order of the files of a log: by modification time, then by rotation number.
 type Order = (i64, Reverse<Option<u32>>);
@@ -46,8 +47,27 @@ struct Known {
 impl Follow {
     /// Schedules all unread earlier files of this path before this file, which has this
     /// modification time. Returns its predecessor.
-    pub(super) fn catch_up(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Before {
-        let mut before = Before { after: self.waiting.remove(&name.path), is_lost: false };
+    ///
+    /// # Errors
+    ///
+    /// Descriptors ran out, so that files may be missed. The next look searches again.
+    pub(super) fn catch_up(&mut self, name: &Name, of: (FileId, i64), spot: &Spot) -> io::Result<Before> {
+        let waits = self.waiting.remove(&name.path);
+        let found = complete(|| self.search(name, of, spot, waits.clone()));
+        if let (Err(_), Some(after)) = (&found, waits) {
+            self.waiting.insert(name.path.clone(), after);
+        }
+        found
+    }
+
+    fn search(
+        &mut self,
+        name: &Name,
+        (file, written): (FileId, i64),
+        spot: &Spot,
+        waits: Option<Arc<Shared>>,
+    ) -> Before {
+        let mut before = Before { after: waits, is_lost: false };
         let mut last = None;
         if let Some(seen) = self.paths.get(&name.path).filter(|seen| seen.key.file != file).cloned() {
             before.after = before.after.or(seen.shared);
@@ -147,7 +167,10 @@ impl Follow {
         (old, written): (&Position, i64),
         mut before: Before,
     ) -> Before {
-        let copy = copy_among(&mut self.listings, &self.files, key, old, (old.head, old.tail, old.offset));
+        let content = (old.head, old.tail, old.offset);
+        let Ok(copy) = complete(|| copy_among(&mut self.listings, &self.files, key, old, content)) else {
+            return before;
+        };
         let (copied, copied_at) = copy.as_ref().map_or((None, i64::MIN), |copy| {
             let modified = lock(&copy.slot).modified;
             (Some(copy.key.file), modified)
@@ -205,6 +228,8 @@ impl Follow {
                         is_renamed = true;
                         break;
                     }
+                    // Those after it would lose their order.
+                    Err(error) if is_shortage(&error) => return before,
                     Ok(_) | Err(_) => {}
                 }
             }
@@ -262,6 +287,24 @@ impl Follow {
 
     /// Finds a file that an earlier sidecar followed, and that has been renamed.
     fn find_again(&mut self, name: &Name, spot: &Spot, key: &Key, position: &Position, before: Before) -> Before {
+        match complete(|| self.reopen(name, spot, key, position, &before)) {
+            Ok(Some(before)) => return before,
+            Ok(None) => {}
+            // It may be there: the caller searches again.
+            Err(_) => return before,
+        }
+        self.files.checkpoints.forget(key);
+        if position.offset < position.len {
+            let rest = position.len - position.offset;
+            let path = text::path(&name.path);
+            let text = format!("{path}: rotated away and deleted before its last {rest} bytes were read");
+            (self.files.emit)(Event::Warning(text));
+        }
+        Before { is_lost: true, ..before }
+    }
+
+    /// Opens a file with a known position. None: it is gone.
+    fn reopen(&mut self, name: &Name, spot: &Spot, key: &Key, position: &Position, before: &Before) -> Option<Before> {
         let former = former(name, position.target());
         for _ in 0..RENAMED_MAX {
             let mut all = rotated([spot].into_iter().chain(&former), &mut self.listings).into_iter();
@@ -270,8 +313,8 @@ impl Follow {
                 Some(other) => {
                     let name = name.of_rotated(&other);
                     match self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true) {
-                        Ok(Some((_, Some(shared)))) => return Before { after: Some(shared), is_lost: false },
-                        Ok(Some((_, None))) => return before,
+                        Ok(Some((_, Some(shared)))) => return Some(Before { after: Some(shared), is_lost: false }),
+                        Ok(Some((_, None))) => return Some(before.clone()),
                         // It has its next name already.
                         Ok(None) => {}
                         Err(_) => break,
@@ -283,14 +326,7 @@ impl Follow {
             }
             self.listings.clear();
         }
-        self.files.checkpoints.forget(key);
-        if position.offset < position.len {
-            let rest = position.len - position.offset;
-            let path = text::path(&name.path);
-            let text = format!("{path}: rotated away and deleted before its last {rest} bytes were read");
-            (self.files.emit)(Event::Warning(text));
-        }
-        Before { is_lost: true, ..before }
+        None
     }
 
     /// Schedules a file after its predecessor, or by itself.

@@ -26,6 +26,11 @@ impl LeftOut {
         self.now.push(path.to_owned());
     }
 
+    /// Whether this look has left a file out.
+    pub(super) fn has_any(&self) -> bool {
+        !self.now.is_empty()
+    }
+
     /// Reports the files of this look: once for each path while the reason lasts, and in one
     /// message, since there may be a hundred thousand.
     pub(super) fn report(&mut self, emit: &EventSink, why: &str) {
@@ -77,6 +82,26 @@ impl Follow {
             2
         };
         (class, Reverse(modified(&found.stat)))
+    }
+
+    /// Adds the known files at or below these paths, which this look could not open, to those that
+    /// it has found: they may still have their names.
+    pub(super) fn keep_unseen(&mut self, unseen: &[PathBuf], named: &mut HashSet<FileId>) {
+        if unseen.is_empty() {
+            return;
+        }
+        for (path, seen) in self.paths.iter() {
+            if unseen.iter().any(|above| path.starts_with(above)) {
+                named.insert(seen.key.file);
+                self.matched.insert(path.to_owned(), Some(seen.key.file).filter(|_| seen.target.is_none()));
+            }
+        }
+    }
+
+    /// Leaves out a path that cannot be opened for now. A later look finds it.
+    pub(super) fn postpone(&mut self, path: &Path) {
+        self.is_untold = true;
+        self.unopened.add(path);
     }
 
     /// Reports the files above the limit.

@@ -31,6 +31,7 @@ use crate::sidecar::checkpoint::{Fingerprint, Slot, tail};
 use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
 use crate::sys::mutex::lock;
+use crate::sys::shortage::complete;
 
 /// A file without a write for this time has ended, though a process may have it open.
 const LINGER: Duration = Duration::from_secs(60);
@@ -64,6 +65,8 @@ pub(crate) struct Followed {
     /// Since when the next file waits.
     kept_waiting: Option<Instant>,
     why: Why,
+    /// When the copy of a truncated file is searched for again.
+    retry: Option<tokio::time::Instant>,
     /// See [`Source::begun`].
     begun: Option<u64>,
     /// The number of last written bytes that may begin a secret, when the sidecar stops.
@@ -140,6 +143,7 @@ impl Followed {
             unfinished: None,
             kept_waiting: None,
             why: Why::default(),
+            retry: None,
             begun: part.before,
             left: None,
             part,
@@ -229,12 +233,19 @@ impl Followed {
     }
 
     /// Handles a change in the part already read: a copy may hold it.
-    fn begin_anew(&mut self) -> ReadOutcome {
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: there is no descriptor for the search. It is repeated.
+    fn begin_anew(&mut self) -> io::Result<ReadOutcome> {
         let files = Arc::clone(&self.files);
         let _step = files.checkpoints.step();
         let (position, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
         let content = (head, tail, self.part.offset);
-        let copy = copy_of(&self.files, &self.part.key, &position, content);
+        let Ok(copy) = complete(|| copy_of(&self.files, &self.part.key, &position, content)) else {
+            self.retry = Some(tokio::time::Instant::now() + LEAVING_LOOK);
+            return Err(ErrorKind::WouldBlock.into());
+        };
         let is_copied = copy.is_some();
         if let Some(text) = self.texts.back_mut() {
             text.slot = copy.as_ref().map(|copy| Arc::clone(&copy.slot));
@@ -256,11 +267,11 @@ impl Followed {
         }
         self.files.checkpoints.touch();
         if is_copied {
-            return ReadOutcome::Data;
+            return Ok(ReadOutcome::Data);
         }
         self.begin_text();
         self.why = Why::Truncated;
-        ReadOutcome::Boundary
+        Ok(ReadOutcome::Boundary)
     }
 
     /// Records that all bytes of a text before this position are written.
@@ -311,6 +322,9 @@ fn tail_of(file: &OwnedFd, offset: u64) -> Fingerprint {
 
 impl Source for Followed {
     async fn ready(&mut self) -> io::Result<()> {
+        if let Some(retry) = self.retry.take() {
+            tokio::time::sleep_until(retry).await;
+        }
         loop {
             match self.step()? {
                 Step::Read => return self.part.warm().await,
@@ -341,13 +355,13 @@ impl Source for Followed {
             Step::Read if self.part.is_warm()? => {
                 let start = buffer.len();
                 if self.part.read(buffer)? == Read::Truncated {
-                    return Ok(self.begin_anew());
+                    return self.begin_anew();
                 }
                 self.given += (buffer.len() - start) as u64;
                 self.unfinished = None;
                 Ok(ReadOutcome::Data)
             }
-            Step::Truncated => Ok(self.begin_anew()),
+            Step::Truncated => self.begin_anew(),
             Step::Next => Ok(self.go_on(false)),
             Step::NextBeside => Ok(self.go_on(true)),
             Step::End => {

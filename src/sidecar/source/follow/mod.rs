@@ -54,6 +54,7 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::mutex::lock;
 use crate::sys::rotation;
+use crate::sys::shortage::{complete, is_shortage};
 use catch_up::Before;
 use file::{Part, key, modified, position};
 use limit::LeftOut;
@@ -210,7 +211,9 @@ impl Follow {
             self.changed.notify_one();
         }
         self.own = None;
-        walk.refused.iter().for_each(|(path, error)| self.refuse(path, error));
+        for (path, error) in &walk.refused {
+            if is_shortage(error) { self.postpone(path) } else { self.refuse(path, error) }
+        }
         let mut seen: Vec<Match> = Vec::new();
         for found in walk.matches {
             match kind(&found.stat) {
@@ -234,7 +237,8 @@ impl Follow {
             // The log itself is the newest of the files that the clock does not distinguish.
             (!self.is_replaced(found), modified(&found.stat), log.is_none(), Reverse(number), found.path.clone())
         });
-        let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
+        let mut named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
+        self.keep_unseen(&walk.unseen, &mut named);
         self.paths.displace(&named, GATHER);
         let files = Arc::clone(&self.files);
         let step = files.checkpoints.step();
@@ -305,6 +309,11 @@ impl Follow {
             self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: None, free: None });
             return true;
         }
+        if self.unopened.has_any() {
+            // It may follow one of them.
+            self.postpone(&found.path);
+            return true;
+        }
         match self.read(found) {
             Ok(Some((key, shared))) => {
                 self.paths.insert(found.path.clone(), Seen { key, target, modified, shared, free: None });
@@ -314,10 +323,7 @@ impl Follow {
                 self.changed.notify_one();
                 return false;
             }
-            Err(error) if is_out_of_descriptors(&error) => {
-                self.is_untold = true;
-                self.unopened.add(&found.path);
-            }
+            Err(error) if is_shortage(&error) => self.postpone(&found.path),
             Err(error) => self.refuse(&found.path, &error),
         }
         true
@@ -351,7 +357,7 @@ impl Follow {
         let mut before = if is_rotated && self.matched.contains_key(&name.path) {
             Before::default()
         } else {
-            self.catch_up(&name, (file, modified(&found.stat)), &spot)
+            self.catch_up(&name, (file, modified(&found.stat)), &spot)?
         };
         // Not a rotated file that has only this successor: each look finds those anew.
         let waits = before.after.clone();
@@ -427,7 +433,8 @@ impl Follow {
                 self.files.checkpoints.add(key.clone(), position(name, &file, offset)?)
             }
             Found::Anew(old) => {
-                before = self.before_anew(name, &key, (&old, modified(&stat)), before);
+                let found = complete(|| self.before_anew(name, &key, (&old, modified(&stat)), before));
+                before = found.inspect_err(|_| drop(self.files.checkpoints.add(key.clone(), old)))?;
                 // Its predecessors reached it.
                 if let Some(shared) = self.files.in_hand(&key) {
                     return Ok(Some((key, Some(shared))));
@@ -475,10 +482,6 @@ type Opened = (Key, Option<Arc<Shared>>);
 
 fn no_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")
-}
-
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Whether the file is gone, or a link replaced it: the next look resolves it.

@@ -8,10 +8,12 @@ use std::rc::Rc;
 
 use glob::MatchOptions;
 use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 
 use crate::sys::beneath::{Dir, Links, find_below};
 use crate::sys::file::{kind, without_links};
 use crate::sys::rotation::compressed_extension;
+use crate::sys::shortage::is_shortage;
 
 /// The maximum depth of `**`.
 const DEPTH_MAX: usize = 32;
@@ -67,6 +69,8 @@ pub(super) struct Walk {
     pub(super) directories: HashSet<PathBuf>,
     /// Unreadable paths, among them links that another user may have created.
     pub(super) refused: Vec<(PathBuf, io::Error)>,
+    /// Those of them that a later walk may read. Known files at or below them may still be there.
+    pub(super) unseen: Vec<PathBuf>,
 }
 
 impl Pattern {
@@ -148,7 +152,7 @@ impl Pattern {
                 walk.visit(&Rc::new(directory), &Path::new("/").join(&literal), parts, 0);
             }
             Ok(None) => {}
-            Err(error) => walk.refused.push((Path::new("/").join(&literal), error)),
+            Err(error) => walk.refuse(Path::new("/").join(&literal), error),
         }
         walk
     }
@@ -176,6 +180,11 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
+/// Whether a later walk may find the files behind this error.
+fn is_passing(error: &io::Error) -> bool {
+    is_shortage(error) || error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
 impl Walk {
     /// Opens a directory by a path below another one. None: it may appear later.
     fn open(&mut self, from: &Dir, path: &OsStr) -> io::Result<Option<Dir>> {
@@ -195,15 +204,21 @@ impl Walk {
         if matches!(part, Part::Any) {
             self.visit(directory, path, rest, depth);
         }
-        for (name, kind) in directory.names().unwrap_or_default() {
+        let names = directory.names().unwrap_or_else(|error| {
+            self.miss(path, error);
+            Vec::new()
+        });
+        for (name, kind) in names {
             match part {
                 Part::Match(pattern) if pattern.matches_with(&name.to_string_lossy(), OPTIONS) => {
                     self.enter(directory, &name, path, rest, depth);
                 }
                 // Not through links: they may form a loop.
                 Part::Any if depth < DEPTH_MAX && matches!(kind, FileType::Directory | FileType::Unknown) => {
-                    if let Ok(below) = directory.sub(&name) {
-                        self.visit(&Rc::new(below), &path.join(&name), parts, depth + 1);
+                    let path = path.join(&name);
+                    match directory.sub(&name) {
+                        Ok(below) => self.visit(&Rc::new(below), &path, parts, depth + 1),
+                        Err(error) => self.miss(&path, error),
                     }
                 }
                 _ => {}
@@ -217,7 +232,7 @@ impl Walk {
         if rest.is_empty() {
             return match self.find(directory, name, path.clone()) {
                 Ok(found) => self.matches.extend(found),
-                Err(error) => self.refused.push((path, error)),
+                Err(error) => self.refuse(path, error),
             };
         }
         let below = match directory.sub(name) {
@@ -229,7 +244,22 @@ impl Walk {
         match below {
             Ok(Some(below)) => self.visit(&Rc::new(below), &path, rest, depth),
             Ok(None) => {}
-            Err(error) => self.refused.push((path, error)),
+            Err(error) => self.refuse(path, error),
+        }
+    }
+
+    /// Records a path that cannot be opened, and for a passing reason, that files may be below it.
+    fn refuse(&mut self, path: PathBuf, error: io::Error) {
+        if is_passing(&error) {
+            self.unseen.push(path.clone());
+        }
+        self.refused.push((path, error));
+    }
+
+    /// Records a directory that cannot be listed for a passing reason. Others have no matches.
+    fn miss(&mut self, path: &Path, error: io::Error) {
+        if is_passing(&error) {
+            self.refuse(path.to_owned(), error);
         }
     }
 

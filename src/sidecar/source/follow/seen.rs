@@ -49,6 +49,10 @@ impl Paths {
         self.by_path.get(path)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Path, &Seen)> {
+        self.by_path.iter().map(|(path, seen)| (path.as_path(), seen))
+    }
+
     /// The caller must not change the file.
     pub(super) fn get_mut(&mut self, path: &Path) -> Option<&mut Seen> {
         self.by_path.get_mut(path)
