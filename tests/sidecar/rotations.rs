@@ -102,8 +102,8 @@ fn av_an_unfinished_line_and_the_next_file_are_two_lines() {
 /// No file comes after it, or one that stays empty.
 #[test]
 fn av_an_unfinished_line_without_a_rest_goes_out() {
-    for is_made in [false, true] {
-        let mut sidecar = follow("a.log", "");
+    for (files, is_made) in [("a.log", false), ("a.log", true), ("a.log*", false)] {
+        let mut sidecar = follow(files, "");
         append(&sidecar, &format!("1 {VALUE}"));
         std::thread::sleep(Duration::from_millis(100));
         rename(&sidecar);
@@ -124,14 +124,21 @@ fn ap_a_rest_that_comes_late_is_masked() {
     let cri = |tag: &str, text: &str| format!("2021-11-18T14:47:34.72+00:00 stdout {tag} {text}\n");
     let plain = ("key ".to_owned() + &VALUE[..4], VALUE[4..].to_owned() + " end\n");
     let records = (cri("P", &plain.0), cri("F", plain.1.trim_end()));
-    for (rest, (before, after)) in [("", plain), (", format: cri", records)] {
-        let mut sidecar = follow("a.log", rest);
+    let cases = [("a.log", "", plain.clone()), ("a.log", ", format: cri", records), ("a.log*", "", plain)];
+    for (files, rest, (before, after)) in cases {
+        let mut sidecar = follow(files, rest);
         append(&sidecar, &before);
         std::thread::sleep(Duration::from_millis(100));
         rename(&sidecar);
-        drop(append(&sidecar, ""));
+        if files == "a.log" {
+            drop(append(&sidecar, ""));
+        }
         sidecar.file_has("out", "key sk-l");
-        append(&sidecar, &after);
+        if files == "a.log" {
+            append(&sidecar, &after);
+        } else {
+            super::sidecar::append(&sidecar.path("logs/a.log.1"), &after);
+        }
         let out = sidecar.file_has("out", " end\n");
         assert!(!out.contains("ive-") && out.contains(MASK), "{out}");
         sidecar.stop();

@@ -98,6 +98,12 @@ impl Follow {
         }
     }
 
+    /// Whether all names of a file are, as far as this one shows, those of a rotated file, and
+    /// there is no next file: it will not grow.
+    pub(super) fn is_retired(&self, found: &Match) -> bool {
+        self.log_of(found).is_some_and(|log| !self.matched.contains_key(&log))
+    }
+
     /// Leaves out a path that cannot be opened for now. A later look finds it.
     pub(super) fn postpone(&mut self, path: &Path) {
         self.is_untold = true;

@@ -69,7 +69,8 @@ pub(crate) struct Followed {
     retry: Option<tokio::time::Instant>,
     /// See [`Source::begun`].
     begun: Option<u64>,
-    /// The number of last written bytes that may begin a secret, when the sidecar stops.
+    /// The number of last written bytes that may begin a secret, when the sidecar stops or the file
+    /// is over: it may grow all the same.
     left: Option<u64>,
 }
 
@@ -407,6 +408,7 @@ impl Source for Followed {
             }
             Why::Over => {
                 self.part.shared.leave_open(open);
+                self.left = Some(open);
                 self.why = Why::Over;
             }
         }

@@ -237,7 +237,8 @@ impl Follow {
             // The log itself is the newest of the files that the clock does not distinguish.
             (!self.is_replaced(found), modified(&found.stat), log.is_none(), Reverse(number), found.path.clone())
         });
-        let mut named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
+        let stay = seen.iter().filter(|found| !self.is_retired(found));
+        let mut named: HashSet<FileId> = stay.map(|found| FileId::from(&found.stat)).collect();
         self.keep_unseen(&walk.unseen, &mut named);
         self.paths.displace(&named, GATHER);
         let files = Arc::clone(&self.files);
@@ -301,7 +302,7 @@ impl Follow {
         let (key, target) = (key(&self.stream, file), found.target.clone());
         if let Some(shared) = self.files.in_hand(&key) {
             // It had another name.
-            shared.displace(false);
+            shared.displace(shared.is_displaced() && self.is_retired(found));
             self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: Some(shared), free: None });
             return true;
         }
