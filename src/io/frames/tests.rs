@@ -9,6 +9,8 @@ use crate::redact::redactor::Redactor;
 use crate::{Mask, NeedleSet, Secret};
 use StreamFormat::{Auto, DockerStream, JournalExport, OctetCounted};
 
+mod hostile;
+
 const SECRET: &str = "hunter2-key";
 
 fn set(needles: &[&str]) -> Arc<NeedleSet> {
