@@ -26,6 +26,7 @@ mod paths;
 mod programs;
 mod reload;
 mod rotations;
+mod scale;
 mod soak;
 mod sockets;
 mod spooled;
