@@ -1,18 +1,23 @@
 //! The expected contents of a log's files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use hushlog::redact::naive;
 
-use super::world::{Masks, World};
+use super::world::{Masks, NAMES, World};
 
 /// The kernel copies files by pages of this length.
 const PAGE_LEN: usize = 4 << 10;
 /// The shortest rest of a secret that a scrub recognizes next to the mask of its other half. At the
 /// end of an idle file, the shortest recognized beginning is longer.
 const REST_LEN_MIN: usize = 4;
+
+/// A line end is taken for none behind this many characters of one word: a secret may be broken
+/// there.
+const BROKEN_LEN_MIN: usize = 40;
 
 impl World {
     /// The file's content, decompressed.
@@ -28,12 +33,15 @@ impl World {
 
     /// The number of bytes at a file's end that begin a secret and may be masked for it.
     pub(super) fn partial(&self, at: usize) -> usize {
-        let raw = &self.logs[at].raw;
-        let ends = |secret: &Vec<u8>| {
+        let ends = |raw: &[u8], secret: &Vec<u8>| {
             let most = secret.len().min(raw.len() + 1);
             (REST_LEN_MIN..most).rev().find(|&len| raw.ends_with(&secret[..len])).unwrap_or(0)
         };
-        self.secrets.iter().map(ends).max().unwrap_or(0)
+        let longest = |raw| self.secrets.iter().map(|secret| ends(raw, secret)).max().unwrap_or(0);
+        let raw = &self.logs[at].raw;
+        let broken = raw.strip_suffix(b"\n").map_or(0, longest);
+        let broken = if broken < BROKEN_LEN_MIN { 0 } else { broken + 1 };
+        longest(raw).max(broken)
     }
 
     /// The number of bytes at a file's beginning that end a secret and may be masked next to a mask
@@ -46,7 +54,10 @@ impl World {
         // Files that are all mask may be in between.
         let is_all = |&&(other, len): &&(usize, usize)| len == self.logs[other].raw.len();
         let between: usize = masks.iter().filter(is_all).map(|(_, len)| len).sum();
-        let most = masks.iter().map(|(_, len)| len).max().map_or(0, |most| most + between);
+        let most = match masks.iter().map(|(_, len)| len).max() {
+            Some(1..) if self.is_rewritten => usize::MAX,
+            most => most.map_or(0, |most| most + between),
+        };
         let begins = |secret: &Vec<u8>| {
             let lens = REST_LEN_MIN..secret.len().min(raw.len() + 1);
             let is_rest = |&len: &usize| raw.starts_with(&secret[secret.len() - len..]) && secret.len() - len <= most;
@@ -151,6 +162,31 @@ impl World {
         }
     }
 
+    /// The contents of all files.
+    pub(super) fn contents(&self) -> Vec<Vec<u8>> {
+        (0..self.logs.len()).map(|at| self.content(at)).collect()
+    }
+
+    /// Fails unless all files hold what they held before, with masks of any length in the places of
+    /// secrets, and no secret any more. They are then the files of a writer without these secrets.
+    pub(super) fn check_rewritten(&mut self, before: &[Vec<u8>]) {
+        self.is_rewritten = true;
+        let (covered, after) = (self.covered(), self.contents());
+        for (at, (before, after)) in before.iter().zip(&after).enumerate() {
+            let is_mask = |byte| self.is_of_a_mask(byte);
+            if !is_masked(before, &covered[at], after, is_mask) {
+                self.fail(&format!("file {at} of {} bytes has other bytes than {}", after.len(), before.len()));
+            }
+        }
+        let all: Vec<u8> = after.iter().rev().flatten().copied().collect();
+        if self.secrets.iter().any(|secret| memchr::memmem::find(&all, secret).is_some()) {
+            self.fail("a secret is left by a rewrite");
+        }
+        for (log, after) in self.logs.iter_mut().zip(after) {
+            log.raw = after;
+        }
+    }
+
     /// Whether this byte is in a copy made during a scrub, and in a partly masked secret across two
     /// pages. The kernel copies page by page, and the scrub may mask the file between two of them.
     /// Nothing on the disk identifies such a copy.
@@ -208,4 +244,34 @@ impl World {
         }
         picture
     }
+}
+
+/// Whether a text is another one with names as masks over covered bytes. Any part of these may be
+/// one mask. What a secret has in the next file is masked byte by byte.
+fn is_masked(before: &[u8], covered: &[(bool, bool)], after: &[u8], is_mask: impl Fn(u8) -> bool) -> bool {
+    let is_covered = |at: usize| covered.get(at).is_some_and(|&(is_secret, is_part)| is_secret || is_part);
+    let masks = NAMES.map(|name| format!("[REDACTED:{name}]").into_bytes());
+    // For each length of the text after, the lengths of the text before that it may stand for.
+    let mut reached = BTreeMap::from([(0, BTreeSet::from([0]))]);
+    while let Some((to, all)) = reached.pop_first() {
+        if to == after.len() && all.contains(&before.len()) {
+            return true;
+        }
+        let mask = masks.iter().find(|mask| after[to..].starts_with(mask));
+        let mut until = 0;
+        for from in all {
+            let is_same = |after: u8| before.get(from).is_some_and(|&before| before == after);
+            if after.get(to).is_some_and(|&after| is_same(after) || is_covered(from) && is_mask(after)) {
+                reached.entry(to + 1).or_default().insert(from + 1);
+            }
+            let Some(mask) = mask else { continue };
+            let ends = (from..).take_while(|at| is_covered(*at)).map(|at| at + 1).skip_while(move |end| *end <= until);
+            let next = reached.entry(to + mask.len()).or_default();
+            for end in ends {
+                until = end;
+                next.insert(end);
+            }
+        }
+    }
+    false
 }

@@ -14,7 +14,7 @@ use crate::harness::rng::Rng;
 use crate::program::{HUSHLOG, Ran};
 use crate::scrub::{age, end, start};
 
-const NAMES: [&str; 2] = ["ALPHA", "BETA"];
+pub(super) const NAMES: [&str; 2] = ["ALPHA", "BETA"];
 /// The calls at which a scrub is killed.
 const CALLS: [&str; 8] = ["read", "pread64", "openat2", "mmap", "fsync", "utimensat", "renameat2", "write"];
 
@@ -48,7 +48,8 @@ impl Log {
 /// The masks of all scrubs of a sequence.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Masks {
-    /// With names, in place.
+    /// With names, in place; and by rewrite at the end, when masks of any length may stand in the
+    /// files.
     Named,
     /// With one byte, in place and by rewrite, and compressed files.
     Byte,
@@ -60,6 +61,8 @@ pub(super) struct World {
     directory: tempfile::TempDir,
     pub(super) secrets: Vec<Vec<u8>>,
     pub(super) masks: Masks,
+    /// A mask no longer has the length of its secret.
+    pub(super) is_rewritten: bool,
     /// From the newest, which has no number, to the oldest.
     pub(super) logs: Vec<Log>,
     writer: File,
@@ -100,6 +103,7 @@ impl World {
             directory,
             secrets,
             masks,
+            is_rewritten: false,
             logs,
             writer,
             offset,
@@ -459,17 +463,23 @@ impl World {
         self.reopen();
         self.make_old();
         let packed = self.logs.iter().any(|log| log.packed);
-        let options: &[&str] =
-            if packed || self.masks == Masks::Byte && self.rng.below(2) == 0 { &["--rewrite"] } else { &[] };
+        let options: &[&str] = if packed || self.rng.below(2) == 0 { &["--rewrite"] } else { &[] };
+        let changes_len = self.masks == Masks::Named && !options.is_empty();
         // It has no file open for writing.
         self.writer = File::open(self.path(0)).expect("ours");
         for _ in 0..ROUNDS_MAX {
+            let before = changes_len.then(|| self.contents());
             let ran = self.scrub_at_rest(options);
             if ran.code != Some(0) {
                 self.fail(&format!("the last scrub said {}", ran.err()));
             }
-            self.check_bytes();
-            self.check_masks();
+            match before {
+                Some(before) => self.check_rewritten(&before),
+                None => {
+                    self.check_bytes();
+                    self.check_masks();
+                }
+            }
             let mut child = start(&mut self.command(&[], &["--check"]));
             let ran = self.ended(&mut child, "check");
             match ran.code {
