@@ -250,7 +250,11 @@ impl Multiplexed {
         redactor: &mut Redactor,
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !self.header.is_empty() || self.frame.is_some() && !self.is_known() {
+        let is_text = |frame: Frame| {
+            let is_sure = || self.is_known() && !reaches_header(redactor, header(frame.stream, frame.len), &self.raw);
+            !self.is_declared && !is_sure()
+        };
+        if !self.header.is_empty() || self.frame.is_some_and(is_text) {
             return self.lose(redactor, sink);
         }
         if let Some(waiting) = self.waiting.take() {

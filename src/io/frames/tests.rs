@@ -384,6 +384,9 @@ fn a_secret_that_begins_as_a_length_is_masked() {
         let (out, _) = docker_at_all_cuts(&set, Auto, &input);
         assert_eq!(out, input.replace(secret, "[S]"));
     }
+    // Nor in the header of a frame that is cut off.
+    let input = format!("{before}\0\0\0\0\0\n{SECRET}");
+    assert_eq!(docker_at_all_cuts(&self::set(&[SECRET]), Auto, &input).0, input.replace(SECRET, "[S]"));
     // The length of an empty frame, too: the end of its header may begin such a secret.
     let (empty, set) = (docker(1, ""), self::set(&["\0hunter2"]));
     for input in [empty.clone(), format!("{empty}{before}"), format!("{before}{empty}hunter2"), empty.clone() + "hun"] {
