@@ -13,6 +13,8 @@
 //! The two readings differ only beside an escape. The first level finds these places; there, the
 //! [search](super::search) reads on until both readings agree again.
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod aarch64;
 mod block;
 mod join;
 mod layer;
@@ -21,6 +23,8 @@ mod quick;
 pub(crate) mod reader;
 pub(crate) mod rule;
 mod run;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod skip;
 pub(crate) mod spelling;
 pub(crate) mod token;
 pub(crate) mod trigger;

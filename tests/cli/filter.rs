@@ -482,7 +482,7 @@ fn the_long_version_describes_the_build() {
         assert!(commit.len() == 10 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{commit}");
     }
     assert!(features.starts_with("features: compress guard registry sidecar"), "{features}");
-    let instructions = ["AVX-512", "AVX2", "portable"].map(|name| format!("search: {name}"));
+    let instructions = ["AVX-512", "AVX2", "NEON", "portable"].map(|name| format!("search: {name}"));
     assert!(instructions.iter().any(|instructions| instructions == search), "{search}");
 }
 

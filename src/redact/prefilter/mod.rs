@@ -11,6 +11,8 @@
 //! Needles of different lengths go to different *tiers*, so that a short one does not shorten the
 //! stride of all the others.
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod aarch64;
 mod bloom;
 pub(super) mod infixes;
 mod partial_match;
@@ -49,7 +51,7 @@ pub enum Variant {
     /// The best that this machine supports.
     #[default]
     Best,
-    /// No instruction beyond AVX2.
+    /// No instruction beyond AVX2; on other machines than x86-64, like `Best`.
     Avx2,
     /// Only instructions of every machine.
     Portable,
@@ -63,17 +65,13 @@ impl Variant {
 
     /// The name of the instructions that it uses on this machine.
     pub fn instructions(self) -> &'static str {
-        match self.isa() {
-            Some(Isa::Avx512) => "AVX-512",
-            Some(Isa::Avx2) => "AVX2",
-            None => "portable",
-        }
+        self.isa().map_or("portable", Isa::name)
     }
 
     pub(super) fn isa(self) -> Option<Isa> {
         match self {
             Variant::Best => Isa::detect(),
-            Variant::Avx2 => Isa::detect().map(|_| Isa::Avx2),
+            Variant::Avx2 => Isa::detect().map(Isa::without_avx512),
             Variant::Portable | Variant::Automaton => None,
         }
     }

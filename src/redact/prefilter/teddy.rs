@@ -4,7 +4,8 @@
 //! to the buckets with a needle that has this byte there; the `and` over all positions is nonzero
 //! where a window may begin. All positions of a block of text are computed at once. This is
 //! Hyperscan's Teddy (Wang et al., NSDI 2019). With AVX-512 VBMI it looks up whole bytes in tables
-//! of 128, so only bytes from 0x80 on are confused with others; with AVX2 it looks up nibbles.
+//! of 128, so only bytes from 0x80 on are confused with others; with AVX2 and NEON it looks up
+//! nibbles.
 //!
 //! A window has eight bytes, or four followed by any others.
 
@@ -107,17 +108,17 @@ impl Teddy {
     /// Advances `at` over blocks of text without hits. Returns the hits in the next block, in
     /// order; near the end of the text, where no block fits, all of its positions.
     fn skip(&self, text: &[u8], at: &mut usize, end: usize) -> Bits {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: an `Isa` is chosen only if the machine supports it.
-        let hits = unsafe {
-            match self.isa {
-                Isa::Avx2 => super::x86::skip_avx2(&self.classes, text, at, end),
-                Isa::Avx512 => super::x86::skip_avx512(&self.classes, text, at, end),
-            }
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        let hits = u64::MAX;
-        Bits(hits)
+        match self.isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Isa` is chosen only if the machine supports it.
+            Isa::Avx2 => Bits(unsafe { super::x86::skip_avx2(&self.classes, text, at, end) }),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx512 => Bits(unsafe { super::x86::skip_avx512(&self.classes, text, at, end) }),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            // SAFETY: as above.
+            Isa::Neon => Bits(unsafe { super::aarch64::skip_neon(&self.classes, text, at, end) }),
+        }
     }
 }
 
@@ -154,10 +155,11 @@ impl Classes {
     /// The rate of false positives in text with the byte frequencies of logs and independent
     /// neighbours.
     fn false_share(&self, isa: Isa) -> f64 {
-        let buckets = |position: usize, byte: u8| match isa {
-            Isa::Avx512 => self.bytes[position][usize::from(byte & 127)],
-            Isa::Avx2 => {
-                let [low, high] = &self.nibbles[position];
+        let buckets = |position: usize, byte: u8| {
+            let [low, high] = &self.nibbles[position];
+            if isa.has_byte_tables() {
+                self.bytes[position][usize::from(byte & 127)]
+            } else {
                 low[usize::from(byte & 15)] & high[usize::from(byte >> 4)]
             }
         };

@@ -1,11 +1,13 @@
 //! The places in a text where the plain reading may differ from it.
 //!
 //! They are looked for in blocks of 64 bytes, by the class of each byte: on x86-64 with AVX-512 or
-//! AVX2, elsewhere byte by byte. A candidate is then checked by itself.
+//! AVX2, on 64-bit ARM with NEON, elsewhere byte by byte. A candidate is then checked by itself.
 
 use std::sync::LazyLock;
 
 use super::super::isa::Isa;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use super::aarch64;
 use super::block::{BLOCK_LEN, Earlier, Lookups, Wanted, classify, is_in, lookup};
 use super::rule::{self, Escape, FIRST, ReadsAs, Rest, may_begin};
 use super::token::{Before, TOKEN_RUN_MIN, doubles, offset};
@@ -73,7 +75,10 @@ pub(super) fn escapes(joints: &Joints, bytes: &[u8], masks: &mut Vec<u64>, out: 
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Some(Isa::Avx2) => unsafe { x86::escapes_avx2(&joints.lookups.escapes, blocks, masks) },
-        _ => masks.extend(blocks.as_chunks().0.iter().map(|block| classify(&joints.lookups, block).escapes)),
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        // SAFETY: as above.
+        Some(Isa::Neon) => unsafe { aarch64::escapes_neon(&joints.lookups.escapes, blocks, masks) },
+        None => masks.extend(blocks.as_chunks().0.iter().map(|block| classify(&joints.lookups, block).escapes)),
     }
     if !rest.is_empty() {
         let mut padded = [0; BLOCK_LEN];
@@ -103,6 +108,34 @@ fn offsets(masks: &[u64], out: &mut Vec<u32>) {
         len = end;
     }
     out.truncate(len);
+}
+
+/// Advances `at` to the first block of text with candidates, and returns them and the text before
+/// the next block; none once no block fits before the end of the text.
+#[inline]
+fn skip(joints: &Joints, text: &[u8], at: &mut usize, earlier: &mut Earlier, wants: Wanted) -> Option<(u64, Earlier)> {
+    let lookups = &joints.lookups;
+    match joints.isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the machine has these instructions, or the variant would be another.
+        Some(Isa::Avx512) => unsafe { x86::skip_avx512(lookups, text, at, earlier, wants) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Some(Isa::Avx2) => unsafe { x86::skip_avx2(lookups, text, at, earlier, wants) },
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        // SAFETY: as above.
+        Some(Isa::Neon) => unsafe { aarch64::skip_neon(lookups, text, at, earlier, wants) },
+        None => {
+            while let Some(bytes) = text[*at..].first_chunk() {
+                let (candidates, next) = classify(lookups, bytes).candidates(*earlier, wants);
+                if candidates != 0 {
+                    return Some((candidates, next));
+                }
+                (*earlier, *at) = (next, *at + BLOCK_LEN);
+            }
+            None
+        }
+    }
 }
 
 /// The first byte from `at` on that doubles the one before it or ends a line behind a long run of
@@ -207,48 +240,16 @@ impl Triggers<'_> {
             wraps: all(self.kinds.joints),
             doubled: all(self.kinds.joints && self.joints.has_doubled),
         };
-        let lookups = &self.joints.lookups;
-        let found = match self.joints.isa {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the machine has these instructions, or the variant would be another.
-            Some(Isa::Avx512) => unsafe { x86::skip_avx512(lookups, self.text, at, earlier, wants) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Some(Isa::Avx2) => unsafe { x86::skip_avx2(lookups, self.text, at, earlier, wants) },
-            _ => {
-                let mut found = None;
-                while let Some(bytes) = self.text[*at..].first_chunk() {
-                    let block = classify(lookups, bytes);
-                    let (candidates, next) = block.candidates(*earlier, wants);
-                    if candidates != 0 {
-                        found = Some((candidates, next));
-                        break;
-                    }
-                    (*earlier, *at) = (next, *at + BLOCK_LEN);
-                }
-                found
-            }
-        };
+        let found = skip(self.joints, self.text, at, earlier, wants);
         found.or_else(|| self.last_block(*at, *earlier, wants))
     }
 
     /// The candidates of the last block, which the end of the text cuts short.
     fn last_block(&self, at: usize, earlier: Earlier, wants: Wanted) -> Option<(u64, Earlier)> {
-        let (rest, lookups) = (&self.text[at..], &self.joints.lookups);
-        let mut padded = [0; BLOCK_LEN];
+        let rest = &self.text[at..];
+        let (mut padded, mut place, mut before) = ([0; BLOCK_LEN], 0, earlier);
         padded[..rest.len()].copy_from_slice(rest);
-        #[allow(unused_mut, reason = "on other machines the block is classified here")]
-        let (mut place, mut before) = (0, earlier);
-        let found = match self.joints.isa {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the machine has these instructions, or the variant would be another.
-            Some(Isa::Avx512) => unsafe { x86::skip_avx512(lookups, &padded, &mut place, &mut before, wants) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Some(Isa::Avx2) => unsafe { x86::skip_avx2(lookups, &padded, &mut place, &mut before, wants) },
-            _ => Some(classify(lookups, &padded).candidates(before, wants)),
-        };
-        found.filter(|(candidates, _)| *candidates != 0)
+        skip(self.joints, &padded, &mut place, &mut before, wants)
     }
 
     /// Whether the byte is one of those looked for.
@@ -300,7 +301,7 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 8) % limit
         };
-        let isas = [None, Isa::detect(), Isa::detect().map(|_| Isa::Avx2)];
+        let isas = [None, Isa::detect(), Isa::detect().map(Isa::without_avx512)];
         for round in 0..3_000 {
             let len = below(300) as usize;
             let letters = [
@@ -322,7 +323,7 @@ mod tests {
 
     #[test]
     fn an_escape_is_found_at_any_place_of_a_block() {
-        for isa in [None, Isa::detect(), Isa::detect().map(|_| Isa::Avx2)] {
+        for isa in [None, Isa::detect(), Isa::detect().map(Isa::without_avx512)] {
             let joints = Joints { isa, ..Joints::all().clone() };
             for len in [1, 3, 63, 64, 65, 127, 130] {
                 for at in 0..len {

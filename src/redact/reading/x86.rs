@@ -3,41 +3,11 @@
 use core::arch::x86_64::*;
 
 use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Earlier, Lookup, Lookups, Wanted};
+use super::skip::skip;
 use super::token::TOKEN_RUN_MIN;
 
 /// The number of bytes before a line end that decide whether it may be a trigger.
 const RUN: usize = TOKEN_RUN_MIN as usize;
-
-/// The loop of the functions below. `block` classifies the block at an address; `quick` says
-/// whether one behind at least 40 other bytes may have candidates, several times as fast.
-macro_rules! skip {
-    ($block:ident, $quick:ident, $text:ident, $at:ident, $earlier:ident, $wants:ident) => {{
-        let mut found = None;
-        while *$at + BLOCK_LEN <= $text.len() {
-            // SAFETY: the block ends before the text does.
-            let block: Block = unsafe { $block($text.as_ptr().add(*$at)) };
-            let (candidates, next) = block.candidates(*$earlier, $wants);
-            if candidates != 0 {
-                found = Some((candidates, next));
-                break;
-            }
-            let first = *$at;
-            *$at += BLOCK_LEN;
-            // SAFETY: the block ends before the text does, and begins behind another.
-            while *$at + BLOCK_LEN <= $text.len() && !unsafe { $quick($text.as_ptr().add(*$at)) } {
-                *$at += BLOCK_LEN;
-            }
-            *$earlier = if *$at == first + BLOCK_LEN {
-                next
-            } else {
-                // SAFETY: the block before is in the text.
-                let before: Block = unsafe { $block($text.as_ptr().add(*$at - BLOCK_LEN)) };
-                before.of_next()
-            };
-        }
-        found
-    }};
-}
 
 /// Advances `at` to the first block of text with candidates, and returns them and the text before
 /// the next block; none once no block fits before the end of the text.
