@@ -76,7 +76,7 @@ fn in_turn(logs: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Generated logs of `len` bytes, some lines more.
-fn made_up(len: usize) -> Vec<u8> {
+pub(crate) fn made_up(len: usize) -> Vec<u8> {
     let mut world = World::new();
     let mut text = String::with_capacity(len + STRETCH_LEN);
     while text.len() < len {
