@@ -9,6 +9,7 @@ use serde_yaml::Options;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use sha2::{Digest, Sha256};
 
+use super::canonical::write;
 use super::entry::Document;
 use super::error::Error;
 use super::format::{FILE_LEN_MAX, FORMAT, FORMAT_WITHOUT_ID};
@@ -323,12 +324,6 @@ fn check_format(text: &str) -> Result<(), Error> {
     if first.is_some_and(|first| known.iter().any(|known| known == first)) { Ok(()) } else { Err(Error::Format) }
 }
 
-pub(super) fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {
-    // Folded lines would make a long default hard to compare between versions of the file.
-    let options = serde_yaml::ser_options! { prefer_block_scalars: false };
-    serde_yaml::to_fmt_writer_with_options(text, value, options).map_err(|_| Error::Sealing)
-}
-
 /// Parses YAML that begins after `lines_before` lines of the file.
 fn read<'de, T: Deserialize<'de>>(text: &'de str, lines_before: u64, schema: fn() -> Value) -> Result<T, Error> {
     serde_yaml::from_str_with_options(text, options()).map_err(|error| {
@@ -363,71 +358,4 @@ fn options() -> Options {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registry::{By, Draft, Fields, Identity, Note, Scope, Value};
-
-    /// A text with everything that a registry may hold.
-    fn written() -> String {
-        let mut registry = Registry::default();
-        let alice: Name = "alice".parse().expect("a name");
-        let key = SigningKey::generate().expect("random bytes");
-        let recipient = Identity::generate().recipient();
-        registry.set_member(&alice, recipient, Some(key.public()), None).expect("a member");
-        let by = By { member: &alice, at: "2026-01-02T03:04:05Z".to_owned() };
-        let of = |name: &str| name.parse::<Name>().expect("a name");
-        for (variable, value) in
-            [("A", "plain"), ("B", "two \"words\" # \\ x"), ("C", "1"), ("D", "a\nb\t"), ("E", "{x")]
-        {
-            registry.set_default(&of("prod"), &of(variable), value, &by).expect("a default");
-        }
-        registry.unset_default(&of("prod"), &of("A"), &by).expect("it was set");
-        for (name, scope) in [("yes", Scope::Shared), ("one-key", Scope::Shared), ("two.key", Scope::Private)] {
-            let draft = Draft::new(of(name), scope, Value::new(b"some value").expect("a value"));
-            let file = crate::registry::FileTarget {
-                path: format!("/srv/app/{name}").parse().expect("a path"),
-                mode: "0400".parse().expect("a mode"),
-            };
-            let note = Some(Note::new("'quoted': \"twice\" - x").expect("a note"));
-            let expires = "2027-01-31".parse().ok();
-            let fields = Fields { note, file: Some(file), expires, ..Fields::default() };
-            registry.add(&Draft { fields, ..draft }, &by).expect("it is new");
-        }
-        registry.to_text(Some(&key)).expect("a text")
-    }
-
-    fn by_yaml(body: &str) -> Result<Document, Error> {
-        read(body, 0, schema::document)
-    }
-
-    #[test]
-    fn a_written_text_is_read_fast_and_as_yaml_reads_it() {
-        let text = written();
-        let (body, _) = parts(&text);
-        let document = written_document(body).expect("the fast reader takes it");
-        assert_eq!(document, by_yaml(body).expect("it is valid"));
-        assert!(Registry::parse(text.as_bytes()).is_ok());
-    }
-
-    #[test]
-    fn a_changed_text_is_read_as_yaml_reads_it_or_not_fast() {
-        let text = written();
-        let (body, _) = parts(&text);
-        let mut taken = 0;
-        // Not each byte: it takes seconds.
-        for at in (0..body.len()).step_by(5) {
-            for new in [&b"x"[..], b" ", b"\n", b"\"", b"'", b":", b"#", b""] {
-                let bytes = [&body.as_bytes()[..at], new, &body.as_bytes()[at + 1..]].concat();
-                let changed = String::from_utf8(bytes).expect("it is ASCII");
-                if let Some(document) = written_document(&changed).filter(|_| changed != body) {
-                    taken += 1;
-                    // The YAML parser is slow; a letter of a sealed value is as good as another.
-                    if taken % 16 == 0 {
-                        assert_eq!(document, by_yaml(&changed).expect("it is valid"), "{at}: {new:?}");
-                    }
-                }
-            }
-        }
-        assert!(taken > 16, "a changed letter of a note is the text of another registry");
-    }
-}
+mod tests;

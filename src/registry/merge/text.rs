@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Conflict, Content, Merge, Side, Slot, put};
+use crate::registry::canonical::write;
 use crate::registry::entry::Document;
 use crate::registry::error::Error;
-use crate::registry::file::{HEAD, digest, write};
+use crate::registry::file::{HEAD, digest};
 use crate::registry::id::RegistryId;
 use crate::registry::name::Name;
 

@@ -7,17 +7,18 @@
 //! hand.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::Other;
+
 /// The deepest nesting. A registry has five levels.
 const DEPTH_MAX: usize = 8;
 
 /// Reads a text; `None` if it has anything that this reader does not understand.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+pub(in crate::registry) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     let mut lines = Lines::new(text)?;
     let node = lines.block(0, 0)?;
     lines.next.is_none().then(|| T::deserialize(node).ok()).flatten()
@@ -156,25 +157,7 @@ fn unescaped(quoted: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
-/// An error without a text: the YAML parser finds it again, and explains it.
-#[derive(Debug)]
-struct Unread;
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not read")
-    }
-}
-
-impl std::error::Error for Unread {}
-
-impl serde::de::Error for Unread {
-    fn custom<T: fmt::Display>(_: T) -> Unread {
-        Unread
-    }
-}
-
-impl<'de> IntoDeserializer<'de, Unread> for Node<'de> {
+impl<'de> IntoDeserializer<'de, Other> for Node<'de> {
     type Deserializer = Node<'de>;
 
     fn into_deserializer(self) -> Node<'de> {
@@ -183,18 +166,18 @@ impl<'de> IntoDeserializer<'de, Unread> for Node<'de> {
 }
 
 impl<'de> Node<'de> {
-    fn text(&self) -> Result<&str, Unread> {
+    fn text(&self) -> Result<&str, Other> {
         match self {
             Node::Text(text) => Ok(text),
-            _ => Err(Unread),
+            _ => Err(Other),
         }
     }
 }
 
 impl<'de> Deserializer<'de> for Node<'de> {
-    type Error = Unread;
+    type Error = Other;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
         match self {
             Node::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
             Node::Text(Cow::Owned(text)) => visitor.visit_string(text),
@@ -203,23 +186,23 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        visitor.visit_bool(self.text()?.parse().map_err(Unread::custom)?)
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
+        visitor.visit_bool(self.text()?.parse().map_err(Other::custom)?)
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        visitor.visit_u32(self.text()?.parse().map_err(Unread::custom)?)
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
+        visitor.visit_u32(self.text()?.parse().map_err(Other::custom)?)
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        visitor.visit_u64(self.text()?.parse().map_err(Unread::custom)?)
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
+        visitor.visit_u64(self.text()?.parse().map_err(Other::custom)?)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Other> {
         visitor.visit_newtype_struct(self)
     }
 
