@@ -62,7 +62,7 @@ struct Question {
     set: Option<Secret>,
     /// The sources' secrets of this name; current ones come first.
     known: Vec<(Secret, bool)>,
-    /// The day the current secret expires.
+    /// The day the current secret, or the one in files, expires.
     expires: Option<ExpiryDate>,
 }
 
@@ -80,12 +80,16 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         true => all(&sourced),
         false => (1..).zip(&args.names).map(|(number, name)| question(&sourced, name, number)).collect(),
     };
+    let in_files: Vec<(String, ExpiryDate)> = match args.names.is_empty() {
+        true => sourced.iter().filter_map(in_files_until).collect(),
+        false => Vec::new(),
+    };
     let masked = sourced.into_iter().filter(|sourced| sourced.is_masked);
     let canary = Canary::new(masked.map(Sourced::into_secret))?;
     let answers: Vec<(String, bool)> = questions.iter().map(|question| answer(question, &canary)).collect();
     if !args.quiet {
         let dates = questions.iter().filter_map(|question| Some((question.shown.as_str(), question.expires.as_ref()?)));
-        secret_fields::warn(dates);
+        secret_fields::warn(dates.chain(in_files.iter().map(|(name, date)| (name.as_str(), date))));
         source::tell_withheld(&args.names, &withheld);
         stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;
     }
@@ -129,6 +133,13 @@ fn is_current(sourced: &Sourced) -> bool {
     sourced.exported.is_exported || sourced.origin != Origin::Session
 }
 
+/// The name and the day of expiry of a secret that the session has in files only. No variable is
+/// asked for.
+fn in_files_until(sourced: &Sourced) -> Option<(String, ExpiryDate)> {
+    let date = sourced.exported.expires.clone().filter(|_| !is_current(sourced))?;
+    Some((printable(sourced.secret().name().as_bytes()), date))
+}
+
 fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
     let exported = name::variable(asked).ok();
     let by_name = |sourced: &&Sourced| {
@@ -148,7 +159,10 @@ fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
     let is_own = variable.is_some() || !found.is_empty();
     let shown = if is_own { Some(printable(asked.as_bytes())) } else { message::typed(asked) };
     let shown = shown.unwrap_or_else(|| format!("name {number}"));
-    let expires = found.iter().find(|found| is_current(found)).and_then(|found| found.exported.expires.clone());
+    let expires = match found.iter().find(|found| is_current(found)) {
+        Some(found) => found.exported.expires.clone(),
+        None => found.iter().find_map(|found| found.exported.expires.clone()),
+    };
     Question { shown, set: variable, known, expires }
 }
 

@@ -10,7 +10,7 @@
 //! hushlog session 1
 //! boot    3e1f...                 the boot it belongs to; empty if the system does not tell
 //! export  NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what a program that starts now gets
-//! keep    NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what programs got earlier
+//! keep    NAME  VARIABLE  VERSION  BASE64 [EXPIRES]   what programs got earlier, or get in files
 //! plain   VARIABLE  BASE64                    a default, which is not masked
 //! file    PATH                    a file with a secret, which no scrub changes
 //! end     2                       the number of these lines: a file that was cut off is no session
@@ -75,14 +75,16 @@ impl Session {
     }
 
     /// Keeps the entries of an earlier export in the same boot that this one lacks: deleted
-    /// secrets, and old values of rotated ones. Returns their number.
+    /// secrets, and old values of rotated ones. Returns their number. They have no day of expiry:
+    /// without being exported, only secrets in files have one.
     pub fn keep(&mut self, earlier: Session) -> usize {
         if earlier.boot != self.boot {
             return 0;
         }
         let known: BTreeSet<(&str, &[u8])> = self.entries.iter().map(identity).collect();
         let kept = earlier.entries.into_iter().filter(|entry| !known.contains(&identity(entry)));
-        let kept: Vec<ExportedSecret> = kept.map(|entry| ExportedSecret { is_exported: false, ..entry }).collect();
+        let kept = kept.map(|entry| ExportedSecret { expires: None, is_exported: false, ..entry });
+        let kept: Vec<ExportedSecret> = kept.collect();
         let count = kept.len();
         self.entries.extend(kept);
         count

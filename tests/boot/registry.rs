@@ -264,6 +264,28 @@ fn a_registry_of_an_earlier_program_is_brought_forward() {
 }
 
 #[test]
+fn check_warns_of_secrets_in_files_of_the_session_that_expire() {
+    let machine = Machine::new();
+    machine.add("ca-bundle", "bundle-value-11", &["--file-only", "--expires", "2020-01-01"]);
+    machine.add("token", "deploy-value-22", &["--expires", "2020-02-02"]);
+    machine.boot(&[]).ends(0).says("ca-bundle (2020-01-01)");
+    let check = |names: &[&str]| {
+        let mut check = machine.hushlog(&[&["check"], names].concat());
+        run(check.env("TOKEN", "deploy-value-22"), b"")
+    };
+    let warned = check(&[]).ends(0).says("expired: TOKEN (2020-02-02), ca-bundle (2020-01-01)");
+    assert_eq!(warned.out(), "TOKEN: set, masked\n", "no variable is asked for");
+    check(&["ca-bundle"]).ends(1).says("expired: ca-bundle (2020-01-01)");
+    assert!(!check(&["token"]).ends(0).err().contains("ca-bundle"), "only the named ones");
+    // An earlier value of this boot is masked, and no program gets it any more.
+    let edit = ["secret", "edit", "ca-bundle", "--expires", "2999-01-01", "--value-file", "-"];
+    machine.ran(&edit, "bundle-value-33").ends(0);
+    machine.boot(&[]).ends(0);
+    assert!(!check(&[]).ends(0).err().contains("ca-bundle"));
+    assert_eq!(machine.filter("bundle-value-11 bundle-value-33"), "[REDACTED:ca-bundle] [REDACTED:ca-bundle]");
+}
+
+#[test]
 fn a_boot_exports_explicit_variables_and_warns_of_expiry() {
     let machine = Machine::of_earlier_program();
     machine.add("token", "deploy-value-11", &["--variable", "deploy_token", "--expires", "2020-01-01"]);
