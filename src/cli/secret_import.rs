@@ -8,6 +8,7 @@ use glob::Pattern;
 use hushlog::registry::{Destination, Fate, ImportItem, ImportOptions, ImportPlan, Planned};
 use hushlog::source::Dialect;
 use hushlog::source::import::{IMPORT_LEN_MAX, parse};
+use hushlog::sys::locked;
 
 use super::exit::Exit;
 use super::message::{self, Failure, note, printable, prompt, reason, summary, warning};
@@ -92,6 +93,9 @@ fn items(args: &ImportArgs) -> Result<Vec<ImportItem>, Failure> {
     let file = parse(&text, args.dotenv_dialect).map_err(|error| {
         Failure::config(error.to_string()).hint("nothing was saved; a file has NAME=VALUE lines, or one JSON object")
     })?;
+    if locked::may_be_swapped() {
+        value::warn_of_swap();
+    }
     message::hide(file.items.iter().filter_map(|item| item.value.as_ref()));
     let any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
     let is_chosen = |name: &str| (args.only.is_empty() || any(&args.only, name)) && !any(&args.except, name);

@@ -4,6 +4,7 @@ use super::dotenv::{self, Dialect};
 use super::json;
 use crate::redact::secret::Secret;
 use crate::registry::ImportItem;
+use crate::sys::locked;
 
 /// The longest file that is imported, in bytes.
 pub const IMPORT_LEN_MAX: usize = 4 << 20;
@@ -46,6 +47,8 @@ fn numbers(lines: &[usize]) -> String {
 /// Reads a file: a JSON object if it begins with `{`, else NAME=VALUE lines by the rules of a
 /// dialect. A JSON object in another one gives names such as `db.password`.
 ///
+/// The values are in locked memory, as far as the limit allows.
+///
 /// # Errors
 ///
 /// When a part of it cannot be read: the result would be incomplete.
@@ -56,6 +59,9 @@ pub fn parse(file: &[u8], dialect: Dialect) -> Result<ImportFile, ImportError> {
     let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let is_json = text.trim_ascii_start().starts_with(b"{");
     let found = if is_json { of_json(text)? } else { of_dotenv(file, dialect)? };
+    for value in found.items.iter().filter_map(|item| item.value.as_ref()) {
+        locked::lock(value.expose());
+    }
     if found.items.is_empty() { Err(ImportError::Empty) } else { Ok(found) }
 }
 
@@ -117,6 +123,19 @@ mod tests {
         let expected = vec![some("a-key", "one"), some("db.password", "two"), some("port", "5432")];
         assert_eq!(read(json), Ok([expected, vec![none("debug"), none("x")]].concat()));
         assert_eq!(read("{\"a\": \"1\", \"a\": \"2\"}"), Ok(vec![some("a", "1"), some("a", "2")]));
+    }
+
+    #[test]
+    fn values_are_locked() {
+        // A buffer of this size has pages of its own.
+        let value = "v".repeat(1 << 20);
+        for text in [format!("A={value}\n"), format!("{{\"a\": \"{value}\"}}")] {
+            let file = parse(text.as_bytes(), Dialect::default()).expect("it is read");
+            let value = file.items[0].value.as_ref().expect("a value").expose();
+            for byte in [&value[0], &value[value.len() / 2], &value[value.len() - 1]] {
+                assert!(locked::flags(std::ptr::from_ref(byte) as usize).contains(" lo"), "a page is not locked");
+            }
+        }
     }
 
     #[test]

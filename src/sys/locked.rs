@@ -63,25 +63,26 @@ fn lock_at(start: *const u8, len: usize) -> bool {
     is_locked
 }
 
+/// The flags of the mapping that holds an address.
+#[cfg(test)]
+pub(crate) fn flags(address: usize) -> String {
+    let maps = fs::read_to_string("/proc/self/smaps").expect("a list");
+    let mut is_in = false;
+    for line in maps.lines() {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let ends = range.map(|(from, to)| [from, to].map(|end| usize::from_str_radix(end, 16)));
+        if let Some([Ok(from), Ok(to)]) = ends {
+            is_in = (from..to).contains(&address);
+        } else if let (true, Some(flags)) = (is_in, line.strip_prefix("VmFlags:")) {
+            return flags.to_owned();
+        }
+    }
+    String::new()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The flags of the mapping that holds an address.
-    fn flags(address: usize) -> String {
-        let maps = fs::read_to_string("/proc/self/smaps").expect("a list");
-        let mut is_in = false;
-        for line in maps.lines() {
-            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
-            let ends = range.map(|(from, to)| [from, to].map(|end| usize::from_str_radix(end, 16)));
-            if let Some([Ok(from), Ok(to)]) = ends {
-                is_in = (from..to).contains(&address);
-            } else if let (true, Some(flags)) = (is_in, line.strip_prefix("VmFlags:")) {
-                return flags.to_owned();
-            }
-        }
-        String::new()
-    }
 
     #[test]
     fn pages_of_buffers_are_locked() {

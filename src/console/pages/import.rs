@@ -15,7 +15,6 @@ use crate::redact::text;
 use crate::registry::{By, Fate, ImportOptions, ImportPlan, Planned, Registry, Scope};
 use crate::source::Dialect;
 use crate::source::import::{ImportFile, parse};
-use crate::sys::locked;
 
 /// Takes a file, shows its entries, and saves them once they are confirmed.
 pub(super) fn page(visit: &Visit) -> Answer {
@@ -65,9 +64,6 @@ fn plan(visit: &Visit) -> Result<(ImportFile, ImportPlan, String), Notes> {
     }
     let bytes = if file.is_empty() { &typed } else { file };
     let file = parse(bytes, Dialect::default()).map_err(|error| Notes::error("lines", sentence(&error.to_string())))?;
-    for value in file.items.iter().filter_map(|item| item.value.as_ref()) {
-        locked::lock(value.expose());
-    }
     let registry = visit.registry();
     // Without a scope, new secrets are private, and present ones are found in either scope.
     let scope = (form.text("scope") == "shared").then_some(Scope::Shared);
