@@ -80,6 +80,11 @@ pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Failure> {
 fn told(conflict: &Conflict, prefer: Option<Side>) -> String {
     let what = conflict.what();
     let why = match conflict.cause() {
+        Cause::Joined => {
+            return format!(
+                "left out {what}, because the other side gave the group a new identity; add it with `hushlog group join`"
+            );
+        }
         Cause::Changed => format!("both sides changed {what}"),
         Cause::Recipients => {
             format!("{what} has a new value on one side, and other recipients on the other side: save the value again")

@@ -43,7 +43,8 @@ pub struct Merged {
 /// Merges three files: the common ancestor, which may be empty; ours, which is replaced atomically;
 /// and theirs.
 ///
-/// For conflicting entries, the file holds both sides of each between conflict marks. A side may be
+/// For conflicting entries, the file holds both sides of each between conflict marks, except for
+/// members that cannot join a group: those are left out. A side may be
 /// no registry, be another registry, or lack its signature. Then the file holds both whole sides
 /// between such marks, so that no side is lost unnoticed.
 ///
@@ -81,7 +82,7 @@ fn merged(texts: &[Vec<u8>; 3], options: &MergeOptions<'_>, marker_len: usize) -
     let merge = merge(&base, &ours, &theirs)?;
     let conflicts = merge.conflicts.clone();
     let registry = match options.prefer {
-        None if !conflicts.is_empty() => {
+        None if conflicts.iter().any(Conflict::is_open) => {
             let text = with_marks(&merge, marker_len)?.into_bytes();
             return Ok((text, Merged { conflicts, unsigned: None }));
         }

@@ -1,20 +1,22 @@
 //! Merging the groups of two registries. No identity is opened: each sealed one is taken as it is,
-//! or the merge is refused.
+//! or left out.
 //!
 //! A group gets a new recipient with each departure. So two sides with one recipient differ by
 //! members that joined, and the result has all of them. A side with an earlier recipient holds
-//! identities that do not open the group any more: it must have changed nothing in the group.
+//! identities that do not open the group any more: the result has the group of the other side, and
+//! each member that joined is a conflict. If both sides have a new recipient, a member that left on
+//! one side knows the identity of the other: the merge is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::taken;
-use crate::registry::entry::{Document, Group};
+use super::{Cause, Conflict, Side, Slot, taken};
+use crate::registry::entry::{Document, GROUP_OF_ALL, Group};
 use crate::registry::error::Error;
 use crate::registry::file::Registry;
 use crate::registry::name::Name;
 use crate::registry::open::{check_files, check_variables};
 
-/// The groups of a merge whose members are in `result` already.
+/// The groups of a merge whose members are in `result` already, and the members that cannot join.
 ///
 /// # Errors
 ///
@@ -24,14 +26,14 @@ pub(super) fn merge(
     ours: &Document,
     theirs: &Document,
     result: &Document,
-) -> Result<BTreeMap<Name, Group>, Error> {
-    let mut groups = BTreeMap::new();
+) -> Result<(BTreeMap<Name, Group>, Vec<Conflict>), Error> {
+    let (mut groups, mut conflicts) = (BTreeMap::new(), Vec::new());
     for name in base.groups.keys().chain(ours.groups.keys()).chain(theirs.groups.keys()).collect::<BTreeSet<_>>() {
         let recipient = |one: &Document| one.groups.get(name).map(|group| group.recipient.clone());
         let refused = || Error::MergeMembers { what: format!("the group {name}") };
         let new = taken(recipient(base), recipient(ours), recipient(theirs)).ok_or_else(refused)?;
         let mut sealed = BTreeMap::new();
-        for side in [theirs, ours] {
+        for (side, fits) in [(theirs, Side::Ours), (ours, Side::Theirs)] {
             let group = side.groups.get(name);
             match group.filter(|group| Some(&group.recipient) == new.as_ref()) {
                 Some(group) => {
@@ -45,14 +47,29 @@ pub(super) fn merge(
                     sealed.extend(group.sealed.clone());
                 }
                 None if is_unchanged(name, new.is_none(), base, side) => {}
-                None => return Err(refused()),
+                None => {
+                    let joined = joined(name, base, side).filter(|_| new.is_some()).ok_or_else(refused)?;
+                    let joined = joined.into_iter().filter(|member| result.members.contains_key(*member));
+                    let slots = joined.map(|member| Slot::Member(name.clone(), member.clone()));
+                    let conflict = |slot| Conflict { slot, cause: Cause::Joined, ours: None, theirs: None, fits };
+                    conflicts.extend(slots.map(conflict));
+                }
             }
         }
         if let Some(recipient) = new {
             groups.insert(name.clone(), Group { recipient, sealed });
         }
     }
-    Ok(groups)
+    Ok((groups, conflicts))
+}
+
+/// The members that joined a group on a side. `None` if the group changed in another way, or is
+/// that of all, which no member may be missing from.
+fn joined<'a>(name: &Name, base: &Document, side: &'a Document) -> Option<Vec<&'a Name>> {
+    let (old, new) = (base.groups.get(name)?, side.groups.get(name)?);
+    let has_all = old.recipient == new.recipient && old.members().all(|member| new.has(member));
+    let joined = || new.members().filter(|member| !old.has(member)).collect();
+    (has_all && name.as_str() != GROUP_OF_ALL).then(joined)
 }
 
 /// Whether a side did not change the members of a group, nor, if the other side removed it, its

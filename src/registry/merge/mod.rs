@@ -19,6 +19,8 @@ pub use files::{MergeOptions, Merged, merge_files};
 /// The place of an entry that is merged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Slot {
+    /// A member of a group.
+    Member(Name, Name),
     /// A variable of an environment.
     Default(Name, Name),
     /// A shared secret.
@@ -30,6 +32,7 @@ enum Slot {
 impl core::fmt::Display for Slot {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            Slot::Member(group, member) => write!(f, "the member {member} of the group {group}"),
             Slot::Default(environment, variable) => write!(f, "the default {variable} of {environment}"),
             Slot::Shared(name) => write!(f, "the shared secret {name}"),
             Slot::Private(owner, name) => write!(f, "the private secret {name} of {owner}"),
@@ -80,6 +83,9 @@ type Slots = BTreeMap<Slot, Content>;
 /// The reason that an entry is not merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// A member joined a group on one side, and the other side gave the group a new identity, which
+    /// is not sealed to the member. It is not in the group of the result.
+    Joined,
     /// Both sides changed it differently.
     Changed,
     /// One side saved its value while the other changed its recipients: it is sealed to too many,
@@ -107,7 +113,7 @@ pub struct Conflict {
     cause: Cause,
     ours: Option<Content>,
     theirs: Option<Content>,
-    /// The only side that can be taken, for a conflict of recipients or variables.
+    /// The only side that can be taken, unless both changed the entry.
     fits: Side,
 }
 
@@ -122,10 +128,15 @@ impl Conflict {
         self.cause
     }
 
-    /// The side that is taken if `preferred` is preferred. Conflicts of recipients or variables
-    /// allow one side only.
+    /// The side that is taken if `preferred` is preferred. Only an entry that both sides changed
+    /// leaves a choice.
     pub fn taken(&self, preferred: Side) -> Side {
         if self.cause == Cause::Changed { preferred } else { self.fits }
+    }
+
+    /// Whether a side has to be chosen. A member that joined is left out in any case.
+    fn is_open(&self) -> bool {
+        self.cause != Cause::Joined
     }
 
     fn content(&self, side: Side) -> Option<&Content> {
@@ -161,7 +172,7 @@ impl Merge {
 /// Merges two versions of one registry. An entry that one side changed, added or deleted is taken
 /// from that side. Different changes by both sides conflict. If both set a default to the same
 /// value, the result has the changes of both, by time. A group has the members that joined on
-/// either side.
+/// either side, unless one side gave it a new identity: then those of the other side conflict.
 ///
 /// # Errors
 ///
@@ -183,10 +194,10 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
             .ok_or_else(|| Error::MergeMembers { what: format!("the member {name}") })?;
         document.members.extend(member.map(|member| (name.clone(), member)));
     }
-    document.groups = groups::merge(base, ours, theirs, &document)?;
+    let (groups, mut conflicts) = groups::merge(base, ours, theirs, &document)?;
+    document.groups = groups;
     let sides = Sides { ours, theirs, members: document.clone() };
     let (old, own, other) = (slots(base), slots(ours), slots(theirs));
-    let mut conflicts = Vec::new();
     for slot in old.keys().chain(own.keys()).chain(other.keys()).collect::<BTreeSet<_>>() {
         match sides.merge(slot, old.get(slot), own.get(slot), other.get(slot))? {
             Ok(Some(content)) => put(&mut document, slot, &content),
@@ -300,7 +311,7 @@ impl Sides<'_> {
 fn recipients(document: &Document, side: &Document, slot: &Slot) -> BTreeSet<String> {
     let text = |member: &super::Member| member.recipient.to_string();
     match slot {
-        Slot::Default(..) => BTreeSet::new(),
+        Slot::Member(..) | Slot::Default(..) => BTreeSet::new(),
         Slot::Shared(name) => {
             let group = side.shared.get(name).and_then(|entry| entry.group.as_ref());
             match document.groups.get(group.map_or(GROUP_OF_ALL, Name::as_str)) {
@@ -388,7 +399,7 @@ fn variable(content: &Content, name: &Name) -> Option<String> {
 /// The name of a secret, and the owner if it is private.
 fn secret(slot: &Slot) -> Option<(&Name, Option<&Name>)> {
     match slot {
-        Slot::Default(..) => None,
+        Slot::Member(..) | Slot::Default(..) => None,
         Slot::Shared(name) => Some((name, None)),
         Slot::Private(owner, name) => Some((name, Some(owner))),
     }
@@ -411,6 +422,7 @@ fn slots(document: &Document) -> Slots {
 
 fn get(document: &Document, slot: &Slot) -> Option<Content> {
     let entry = match slot {
+        Slot::Member(..) => return None,
         Slot::Default(environment, name) => {
             return Some(Content::History(document.environments.get(environment)?.get(name)?.clone()));
         }
@@ -437,6 +449,7 @@ fn put(document: &mut Document, slot: &Slot, content: &Content) {
 
 fn remove(document: &mut Document, slot: &Slot) {
     match slot {
+        Slot::Member(..) => {}
         Slot::Default(environment, name) => {
             document.environments.get_mut(environment).map(|variables| variables.remove(name));
             document.environments.retain(|_, variables| !variables.is_empty());
