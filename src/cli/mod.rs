@@ -41,6 +41,7 @@ pub(crate) mod secret;
 mod secret_fields;
 mod secret_import;
 mod secret_list;
+mod secret_move;
 mod service;
 pub(crate) mod sidecar;
 mod sidecar_client;

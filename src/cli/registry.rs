@@ -175,6 +175,17 @@ pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, SourceEr
     source::identity(path, &ask_passphrase)
 }
 
+/// The identity of the acting member, if it is here.
+pub(crate) fn own_identity(
+    path: Option<&Path>,
+    registry: &Registry,
+    member: &Name,
+) -> Result<Option<Identity>, Failure> {
+    let own = registry.members().find(|(name, _)| *name == member).map(|(_, own)| &own.recipient);
+    let found = identity(path)?;
+    Ok(found.filter(|found| own.is_some_and(|own| found.recipients().contains(own))))
+}
+
 /// Asks the terminal for the passphrase of the identity in this file.
 pub(crate) fn ask_passphrase(path: &Path) -> Result<Zeroizing<String>, Error> {
     let prompt = message::shown(&format!("Passphrase of {}: ", show(path)));

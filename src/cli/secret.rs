@@ -1,17 +1,16 @@
-//! `hushlog secret add|edit|delete|list|search`: values go in, and never come out.
-
-use std::path::PathBuf;
+//! `hushlog secret add|edit|move|delete|list|search`: values go in, and never come out.
 
 use clap::{Args, Subcommand};
-use hushlog::registry::{By, Draft, Edit, Error, Identity, Name, Registry, Scope, Value};
+use hushlog::registry::{By, Draft, Edit, Error, Registry, Scope, Value};
 
 use super::exit::Exit;
 use super::member::IdentityArgs;
-use super::message::{Failure, note, summary, warning};
-use super::registry::{ChangeArgs, ListArgs, failure, identity, name};
-use super::secret_fields::{self, FieldArgs, GroupArgs, RemovalArgs, ScopeArgs};
+use super::message::{Failure, note, summary};
+use super::registry::{ChangeArgs, ListArgs, failure, name, own_identity};
+use super::secret_fields::{self, FieldArgs, GroupArgs, RemovalArgs, ScopeArgs, ValueArgs, whose};
 use super::secret_import::{self, ImportArgs};
 use super::secret_list::{self, SearchArgs};
+use super::secret_move::{self, MoveArgs};
 use super::{harden, value};
 
 /// Subcommands of `secret`.
@@ -34,25 +33,18 @@ pub(crate) enum SecretCommand {
     /// such as OPENAI_API_KEY becomes the secret openai-api-key. A rotated secret gets a new
     /// version even if the value is the same: saved values cannot be read back to compare.
     Import(ImportArgs),
+    /// Move a secret to other readers: a group, all members, or the acting member alone
+    ///
+    /// The readers are sealed with the value, so it is sealed again, which takes an identity that
+    /// opens it; without one, the value is asked for. Name, fields and installation stay. Earlier
+    /// readers may have copies of the value: a new value is safe from them.
+    Move(MoveArgs),
     /// Delete a secret; a running session keeps its value, and keeps masking it
     Delete(DeleteArgs),
     /// List all secrets: names and metadata, never a value or its length
     List(ListArgs),
     /// List the secrets whose name, variable, owner, group or note contains a word
     Search(SearchArgs),
-}
-
-/// Where the value comes from.
-#[derive(Debug, Args)]
-struct ValueArgs {
-    /// Read the value from this file, or from standard input if it is `-` [default: ask for it
-    /// twice on the terminal]
-    #[arg(long, value_name = "FILE")]
-    value_file: Option<PathBuf>,
-
-    /// Keep a newline at the end of the value
-    #[arg(long)]
-    keep_newline: bool,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +110,7 @@ pub(crate) fn run(command: &SecretCommand) -> Result<Exit, Failure> {
         SecretCommand::Add(args) => add(args),
         SecretCommand::Edit(args) => edit(args),
         SecretCommand::Import(args) => secret_import::run(args),
+        SecretCommand::Move(args) => secret_move::run(args),
         SecretCommand::Delete(args) => delete(args),
         SecretCommand::List(args) => secret_list::list(args),
         SecretCommand::Search(args) => secret_list::search(args),
@@ -140,18 +133,14 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     let value = Value::new(&typed).map_err(failure)?;
     let draft = Draft { name: own, scope, group, install: !args.no_install, value, fields };
     let variable = args.change.update_known(&before, |registry, by| registry.add(&draft, by))?;
-    warn(&draft.name, &typed);
+    value::warn_of_short(&draft.name, &typed);
     secret_fields::warn(draft.fields.expires.iter().map(|date| (draft.name.as_str(), date)));
     let exported = match variable {
         _ if args.no_install => "not exported".to_owned(),
         None => "in files only".to_owned(),
         Some(variable) => format!("exported as {variable}"),
     };
-    let whose = match (scope, &draft.group) {
-        (Scope::Shared, None) => "shared".to_owned(),
-        (Scope::Shared, Some(group)) => format!("shared with the group {group}"),
-        (Scope::Private, _) => format!("private to {member}"),
-    };
+    let whose = whose(scope, draft.group.as_ref(), &member);
     summary(&format!("saved {}: {whose}, {exported}", draft.name));
     Ok(Exit::Done)
 }
@@ -173,7 +162,7 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
         tried => tried.map(|_| false).map_err(failure)?,
     };
     let identity = match &args.value.value_file {
-        None if needs_value => own_identity(args, before.registry(), &member)?,
+        None if needs_value => own_identity(args.identity.identity.as_deref(), before.registry(), &member)?,
         _ => None,
     };
     let typed = match &args.value.value_file {
@@ -189,18 +178,11 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     let change = |registry: &mut Registry, by: &By<'_>| registry.edit(&own, scope, &edit, by);
     let scope = args.change.update_known(&before, change)?;
     if let Some(typed) = &typed {
-        warn(&own, typed);
+        value::warn_of_short(&own, typed);
     }
     let what = if typed.is_some() { "saved a new value of" } else { "changed" };
     summary(&format!("{what} {own} ({}); machines get it at their next start", scope.word()));
     Ok(Exit::Done)
-}
-
-/// The identity of the acting member, if it is here.
-fn own_identity(args: &EditArgs, registry: &Registry, member: &Name) -> Result<Option<Identity>, Failure> {
-    let own = registry.members().find(|(name, _)| *name == member).map(|(_, own)| &own.recipient);
-    let found = identity(args.identity.identity.as_deref())?;
-    Ok(found.filter(|found| own.is_some_and(|own| found.recipients().contains(own))))
 }
 
 fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
@@ -208,11 +190,4 @@ fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
     let scope = args.change.update(|registry, by| registry.delete(&own, scope, by))?;
     summary(&format!("deleted {own} ({}); running machines keep it, masked, until their next start", scope.word()));
     Ok(Exit::Done)
-}
-
-/// Warns about a short value, which is masked wherever it occurs.
-fn warn(name: &Name, value: &[u8]) {
-    if value::is_short(value) {
-        warning(&format!("masked at every occurrence, although short: {name}"));
-    }
 }

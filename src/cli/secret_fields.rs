@@ -1,6 +1,7 @@
 //! The scope and the optional fields of a secret on the command line, and warnings about secrets
 //! that expire.
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -46,6 +47,53 @@ impl GroupArgs {
     pub(crate) fn name(&self) -> Result<Option<Name>, Failure> {
         self.group.as_deref().map(registry::name).transpose()
     }
+}
+
+/// The new readers of a secret.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ReaderArgs {
+    /// Seal it to the acting member only
+    #[arg(long)]
+    private: bool,
+
+    /// Seal it to all members
+    #[arg(long)]
+    shared: bool,
+
+    /// Seal it to the members of this group
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+}
+
+impl ReaderArgs {
+    /// The scope and the group.
+    pub(crate) fn readers(&self) -> Result<(Scope, Option<Name>), Failure> {
+        let scope = if self.private { Scope::Private } else { Scope::Shared };
+        Ok((scope, self.group.as_deref().map(registry::name).transpose()?))
+    }
+}
+
+/// The readers of a secret in words; `member` is the acting one.
+pub(crate) fn whose(scope: Scope, group: Option<&Name>, member: &Name) -> String {
+    match (scope, group) {
+        (Scope::Shared, None) => "shared".to_owned(),
+        (Scope::Shared, Some(group)) => format!("shared with the group {group}"),
+        (Scope::Private, _) => format!("private to {member}"),
+    }
+}
+
+/// Where the value comes from.
+#[derive(Debug, Args)]
+pub(crate) struct ValueArgs {
+    /// Read the value from this file, or from standard input if it is `-` [default: ask for it
+    /// twice on the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) value_file: Option<PathBuf>,
+
+    /// Keep a newline at the end of the value
+    #[arg(long)]
+    pub(crate) keep_newline: bool,
 }
 
 /// The fields that a command sets.

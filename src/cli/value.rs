@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hushlog::Secret;
 use hushlog::redact::secret::UNGUESSABLE_LEN_MIN;
-use hushlog::registry::VALUE_LEN_MAX;
+use hushlog::registry::{Name, VALUE_LEN_MAX};
 use hushlog::sys::input::Input;
 use hushlog::sys::locked;
 use zeroize::Zeroizing;
@@ -130,4 +130,11 @@ fn without_newline(mut value: Zeroizing<Vec<u8>>, keep: bool) -> Result<Zeroizin
 /// Whether a value is so short that it may occur by chance. It is masked all the same.
 pub(crate) fn is_short(value: &[u8]) -> bool {
     value.trim_ascii().len() < UNGUESSABLE_LEN_MIN
+}
+
+/// Warns about a short value, which is masked wherever it occurs.
+pub(crate) fn warn_of_short(name: &Name, value: &[u8]) {
+    if is_short(value) {
+        warning(&format!("masked at every occurrence, although short: {name}"));
+    }
 }

@@ -137,12 +137,16 @@ impl Registry {
         let group = group.as_ref().filter(|_| *scope == Scope::Shared);
         let variable = self.check_new(name, *scope, group, fields, by.member)?;
         let entry = Entry { install: *install, ..self.sealed(name, *scope, group, value, fields, by)? };
+        self.insert(name, *scope, by.member, entry);
+        Ok(variable)
+    }
+
+    pub(super) fn insert(&mut self, name: &Name, scope: Scope, member: &Name, entry: Entry) {
         let entries = match scope {
             Scope::Shared => &mut self.document.shared,
-            Scope::Private => self.document.private.entry(by.member.clone()).or_default(),
+            Scope::Private => self.document.private.entry(member.clone()).or_default(),
         };
         entries.insert(name.clone(), entry);
-        Ok(variable)
     }
 
     /// The secret of this name that the member can change, and its scope: the private one before
@@ -200,7 +204,7 @@ impl Registry {
                 let mut new = Entry { install, changed: by.at.clone(), changed_by, ..old.clone() };
                 if self.bound(&fields) != self.bound(&old.fields()) {
                     let before = Before { registry: self, identity: Some(edit.identity.ok_or(Error::ValueNeeded)?) };
-                    new.sealed.0 = self.resealed_with(&before, (name, scope, old), &fields)?;
+                    new.sealed.0 = self.resealed_with(&before, (name, scope, old), readers, &fields)?;
                 }
                 new.with(fields)
             }
@@ -229,7 +233,7 @@ impl Registry {
     }
 
     /// A new version of an entry.
-    fn sealed(
+    pub(super) fn sealed(
         &self,
         name: &Name,
         scope: Scope,
@@ -282,7 +286,12 @@ impl Registry {
     }
 
     /// Refuses a secret that is exported as the same variable as another secret of the same reader.
-    fn check_collision(&self, name: &Name, readers: Readers<'_>, variable: Option<&str>) -> Result<(), Error> {
+    pub(super) fn check_collision(
+        &self,
+        name: &Name,
+        readers: Readers<'_>,
+        variable: Option<&str>,
+    ) -> Result<(), Error> {
         let Some(variable) = variable else { return Ok(()) };
         match self.beside(name, readers, |other, entry| entry.exported_as(other).as_deref() == Some(variable)) {
             Some(other) => {
@@ -294,7 +303,7 @@ impl Registry {
     }
 
     /// Refuses a file target that is reserved, or that another secret of the same reader has.
-    fn check_file(&self, name: &Name, readers: Readers<'_>, fields: &Fields) -> Result<(), Error> {
+    pub(super) fn check_file(&self, name: &Name, readers: Readers<'_>, fields: &Fields) -> Result<(), Error> {
         let Some(file) = &fields.file else { return Ok(()) };
         file.check()?;
         let has_path = |_: &Name, entry: &Entry| entry.file.as_ref().is_some_and(|other| other.path == file.path);

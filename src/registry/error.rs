@@ -246,6 +246,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// The secret is sealed to these readers already.
+    #[error("the secret {name} has these readers already")]
+    NotMoved {
+        /// Its name.
+        name: String,
+    },
     /// Two secrets would be exported as one variable.
     #[error("{} and {other} would both be exported as {variable}", named(name, "a secret of that name"))]
     Collision {
@@ -360,9 +366,9 @@ pub enum Error {
         /// The entry.
         entry: String,
     },
-    /// The variable or the file of a secret cannot change without its value, or an identity that
-    /// opens it.
-    #[error("the variable and the file are sealed with the value, which is needed to change them")]
+    /// The variable, the file or the readers of a secret cannot change without its value, or an
+    /// identity that opens it.
+    #[error("variable, file and readers are sealed with the value, which is needed to change them")]
     ValueNeeded,
     /// A sealed value is bound to another entry.
     #[error("cannot open {entry}: it was sealed for another entry, group or registry")]

@@ -75,7 +75,7 @@ fn of_request(error: &Error) -> Option<&'static str> {
         Error::SeveralMembers { .. } | Error::OtherMember { .. } => "name the acting member with --as NAME",
         Error::IdentityNeeded { .. } => "run this on a machine that can open them, with --identity FILE",
         Error::NoGroup { .. } => "`hushlog group list` lists the groups; `hushlog group add` makes one",
-        Error::GroupInUse { .. } => "delete them, or save them for another group, first",
+        Error::GroupInUse { .. } => "delete them, or `hushlog secret move` them to another group, first",
         Error::GroupOfAll => "--shared seals to it, and `hushlog member` changes it",
         Error::GroupEmpty { .. } => "`hushlog group join` adds members",
         Error::LastOfGroup { .. } => "delete its secrets first, or let another member join",

@@ -1,7 +1,7 @@
 //! Resealing: values that are opened as they were before a change of their recipients, and sealed
 //! to the new ones.
 
-use super::entry::GROUP_OF_ALL;
+use super::entry::{GROUP_OF_ALL, Readers};
 use super::error::Error;
 use super::field::Fields;
 use super::file::Registry;
@@ -78,27 +78,35 @@ impl Registry {
         }
         let keyring = before.keyring(entries)?;
         let reseal = |found: &Found<'_>| {
-            let (name, _, entry) = found;
-            Ok(((*name).clone(), self.reseal_entry(&keyring, *found, &entry.fields())?))
+            let (name, scope, entry) = found;
+            let readers = Readers::of(*scope, entry);
+            Ok(((*name).clone(), self.reseal_entry(&keyring, *found, readers, &entry.fields())?))
         };
         entries.iter().map(reseal).collect()
     }
 
-    /// The value of an entry, sealed to its present recipients with these fields.
+    /// The value of an entry, sealed to the present recipients of these readers with these fields.
     pub(super) fn resealed_with(
         &self,
         before: &Before<'_>,
         found: Found<'_>,
+        to: Readers<'_>,
         fields: &Fields,
     ) -> Result<String, Error> {
-        self.reseal_entry(&before.keyring(&[found])?, found, fields)
+        self.reseal_entry(&before.keyring(&[found])?, found, to, fields)
     }
 
-    fn reseal_entry(&self, keyring: &Keyring<'_>, found: Found<'_>, fields: &Fields) -> Result<String, Error> {
+    fn reseal_entry(
+        &self,
+        keyring: &Keyring<'_>,
+        found: Found<'_>,
+        to: Readers<'_>,
+        fields: &Fields,
+    ) -> Result<String, Error> {
         let (name, scope, entry) = found;
         let value = open_entry(keyring.opens(scope, entry), self.id(), name, scope, entry)?;
-        let (group, owner, version) = (entry.group.as_ref(), &entry.owner, entry.version.as_str());
-        let place = Place { registry: self.id(), name, scope, group, owner, version };
+        let Readers { scope, group, owner } = to;
+        let place = Place { registry: self.id(), name, scope, group, owner, version: &entry.version };
         seal::seal(&place, self.bound(fields).as_deref(), &value, &self.recipients(scope, group, owner)?)
     }
 

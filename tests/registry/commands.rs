@@ -34,7 +34,7 @@ fn r01_no_command_shows_a_value() {
         let shown = format!("{}{}", ran.out(), ran.err());
         assert!(!shown.contains(CANARY), "{args:?}: {shown}");
     }
-    for sub in ["add", "edit", "delete", "list", "search"] {
+    for sub in ["add", "edit", "move", "delete", "list", "search"] {
         let help = desk.hushlog(["secret", sub, "--help"], b"").ends(0).out();
         for word in ["--show", "--reveal", "--get", "--debug", "--verbose", "--value "] {
             assert!(!help.contains(word), "secret {sub} {word}");

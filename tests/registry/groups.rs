@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 use hushlog::registry::{Identity, Registry, SigningKey};
 use serde_json::Value;
 
-use crate::program::Ran;
+use crate::program::{self, Ran};
 use crate::registry::{Desk, have};
 
 const VALUE: &str = "zulu-kite-4471-ops";
@@ -332,6 +332,38 @@ fn two_groups_have_one_variable_unless_a_member_sees_both() {
     }
     desk.hushlog(["secret", "delete", "staging.db"], b"").ends(0);
     group(&desk, &["join", "staging", "bob"]).ends(2).says("would both be written to /srv/app/key");
+}
+
+#[test]
+fn a_secret_moves_to_other_readers() {
+    let desk = team();
+    group(&desk, &["add", "ops", "alice", "bob"]).ends(0);
+    group(&desk, &["add", "dev", "carol"]).ends(0);
+    add(&desk, "db-url", "ops").ends(0);
+    let moved = |more: &[&str]| desk.hushlog([&["secret", "move", "db-url"], more].concat(), VALUE.as_bytes());
+    let readers = || ["alice", "bob", "carol"].map(|member| seen(&desk, member).contains(&"DB_URL".to_owned()));
+    for wrong in [&[][..], &["--shared", "--private"], &["--private", "--group", "dev"]] {
+        moved(wrong).ends(2);
+    }
+    moved(&["--group", "ops"]).ends(2).says("the secret db-url has these readers already");
+    moved(&["--group", "nowhere"]).ends(2).says("does not exist");
+    assert_eq!(readers(), [true, true, false]);
+    let to_dev = moved(&["--group", "dev"]).ends(0).says("moved db-url: shared with the group dev;").err();
+    assert!(to_dev.contains("earlier readers may have copies of the value") && !to_dev.contains(VALUE), "{to_dev}");
+    assert_eq!(readers(), [false, false, true]);
+    // Alice cannot open it any more, but has the value.
+    moved(&["--private"]).ends(2).says("group dev");
+    let to_alice = moved(&["--private", "--value-file", "-"]).ends(0).says("moved db-url: private to alice;").err();
+    assert!(!to_alice.contains("copies"), "{to_alice}");
+    assert_eq!(readers(), [true, false, false]);
+    let without_identity = |more: &[&str]| {
+        let mut command = desk.command(program::HUSHLOG);
+        program::run(command.env_remove("HUSHLOG_IDENTITY").args(["secret", "move", "db-url"]).args(more), b"")
+    };
+    without_identity(&["--shared"]).ends(2).says("the readers are sealed with the value");
+    without_identity(&["--shared", "--identity", "alice.txt"]).ends(0).says("moved db-url: shared;");
+    assert_eq!(readers(), [true, true, true]);
+    assert!(!desk.holds(VALUE.as_bytes()));
 }
 
 #[test]

@@ -208,6 +208,8 @@ pub(crate) const SECRET_END: &str = "Examples:
       write it to another file, which is sealed with the value: the identity opens it for that
   hushlog secret edit ca-bundle --no-install
       keep a secret without exporting it
+  hushlog secret move db-url --group staging --identity alice.txt
+      seal a secret to the members of another group; the identity opens it for that
   hushlog secret add tls-key --shared --value-file tls.pem --file-target /srv/app/tls.pem --file-only
       write a secret to a file at boot, and set no variable
   hushlog secret import .env --shared --dry-run
