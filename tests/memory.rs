@@ -269,6 +269,52 @@ fn freed_memory_is_wiped() {
     assert_eq!(found, [0; 8], "blocks of these sizes have bytes of a secret in them");
 }
 
+/// Watches for eight bytes of these texts in the blocks that `work` frees, and returns the sizes of
+/// those blocks, or of the first eight of them.
+#[cfg(feature = "registry")]
+fn freed_with(texts: &[&[u8]], work: impl FnOnce()) -> Vec<usize> {
+    let windows = texts.iter().flat_map(|text| text.chunks_exact(8));
+    for (mark, window) in MARKS.iter().zip(windows) {
+        mark.store(u64::from_ne_bytes(window.try_into().expect("eight bytes")), Relaxed);
+    }
+    IS_WATCHED.store(true, Relaxed);
+    work();
+    IS_WATCHED.store(false, Relaxed);
+    FOUND.iter().map(|found| found.swap(0, Relaxed)).filter(|len| *len > 0).collect()
+}
+
+/// R29: the identity of a group is opened to let a member join, to open secrets, and to reseal
+/// them.
+#[cfg(feature = "registry")]
+fn no_freed_memory_holds_the_identity_of_a_group() {
+    use hushlog::registry::{By, Draft, Identity, Name, Registry, Scope, Value};
+
+    let (identity, mut registry) = (Identity::generate(), Registry::default());
+    let [alice, bob, ops] = ["alice", "bob", "ops"].map(|name| name.parse::<Name>().expect("a name"));
+    registry.set_member(&alice, identity.recipient(), None, None).expect("a member");
+    registry.set_member(&bob, Identity::generate().recipient(), None, None).expect("a member");
+    registry.add_group(&ops, std::slice::from_ref(&alice), None).expect("a group");
+    let draft =
+        Draft::new("token".parse().expect("a name"), Scope::Shared, Value::new(b"some value").expect("a value"));
+    registry.add(&Draft { group: Some(ops.clone()), ..draft }, &By::now(&alice)).expect("it is new");
+    let opened = registry.open(&identity, None, None).expect("it opens");
+    // The key behind the prefix of all keys, in both cases.
+    let keys: Vec<&[u8]> = opened.keys.iter().map(|key| &key.expose()[16..]).collect();
+    assert_eq!(keys.len(), 2, "the group has one key");
+    let control = freed_with(&keys, || drop(keys[0].to_vec()));
+    assert_eq!(control, [keys[0].len()], "it sees what is not wiped");
+    let found = freed_with(&keys, || {
+        assert_eq!(registry.open(&identity, None, None).expect("it opens").secrets.len(), 1);
+        registry.join_group(&ops, std::slice::from_ref(&bob), Some(&identity)).expect("it joins");
+        registry.leave_group(&ops, std::slice::from_ref(&bob), Some(&identity)).expect("it leaves");
+    });
+    // The crate age leaves a block for each identity that it opens, with a tag of 16 bytes, and one
+    // for each that it seals. The allocator of the program wipes them.
+    let head = format!("# hushlog group ops of {}\n", registry.id().expect("an id"));
+    let opened = head.len() + opened.keys[0].expose().len() + "\n".len() + 16;
+    assert_eq!(found, [opened, opened, 64 << 10, opened], "sizes of blocks with bytes of the identity");
+}
+
 /// A text passes through the asynchronous adapters, in two pieces.
 #[cfg(feature = "tokio")]
 fn asynchronously(set: &Arc<NeedleSet>, text: &[u8], buffer: &mut [u8]) {
@@ -292,6 +338,8 @@ fn asynchronously(set: &Arc<NeedleSet>, text: &[u8], buffer: &mut [u8]) {
 #[test]
 fn memory_does_not_grow_with_the_text() {
     freed_memory_is_wiped();
+    #[cfg(feature = "registry")]
+    no_freed_memory_holds_the_identity_of_a_group();
     a_stream_at_rest_is_small();
     an_adapter_at_rest_is_small();
     for text in texts() {

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_opens_in_its_own_group_and_registry_only() {
+    fn r26_an_identity_opens_in_its_own_group_and_registry_only() {
         let (registry, alice) = team();
         assert_eq!(registry.open(&alice, None, None).expect("it opens").keys.len(), 4, "two keys, in two cases each");
         let dev = registry.document.groups["dev"].clone();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_opens_in_its_own_group_only() {
+    fn r26_a_value_opens_in_its_own_group_only() {
         let (mut registry, alice) = team();
         let entry = registry.document.shared.get_mut("ops-token").expect("it was saved");
         entry.group = None;
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_with_a_broken_group_is_none() {
+    fn r27_a_registry_with_a_broken_group_is_none() {
         let (registry, _) = team();
         let parsed = |change: fn(&mut Registry)| {
             let mut changed = registry.clone();

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_new_readers_open_a_moved_secret_and_others_do_not() {
+    fn r30_the_new_readers_open_a_moved_secret_and_others_do_not() {
         let places = [(Scope::Private, None), (Scope::Shared, None), (Scope::Shared, Some("ops"))];
         for (from, to) in places.iter().flat_map(|from| places.iter().map(move |to| (from, to))) {
             for value in [None, Some(Value::new(b"some value").expect("a value"))] {

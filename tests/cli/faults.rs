@@ -7,7 +7,7 @@ use crate::tidy::{none, read, root, sources};
 
 /// The letters of the table, and the number of rows of each.
 const LETTERS: &[(char, u32)] =
-    &[('M', 29), ('I', 22), ('W', 18), ('S', 24), ('D', 18), ('R', 24), ('L', 6), ('A', 44), ('B', 16), ('C', 1)];
+    &[('M', 29), ('I', 22), ('W', 18), ('S', 24), ('D', 18), ('R', 30), ('L', 6), ('A', 44), ('B', 16), ('C', 1)];
 /// The kinds of the audit's third look.
 const KINDS: &str = "PQRSTUVWXYZ";
 const NAME_LEN_MAX: usize = 60;

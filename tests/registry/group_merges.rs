@@ -79,7 +79,7 @@ fn is_refused(merged: Result<Merged, Error>) -> bool {
 }
 
 #[test]
-fn members_that_join_on_both_sides_are_all_in_the_result() {
+fn r28_members_that_join_on_both_sides_are_all_in_the_result() {
     let team = Team::new(true);
     let late = [Identity::generate(), Identity::generate()];
     let side = |joins: &str, late: &Identity, member: &str, secret: &str| {
@@ -102,7 +102,7 @@ fn members_that_join_on_both_sides_are_all_in_the_result() {
 }
 
 #[test]
-fn an_earlier_identity_of_a_group_lets_no_member_in() {
+fn r28_an_earlier_identity_of_a_group_lets_no_member_in() {
     let team = Team::new(false);
     let left = team.with(|registry| team.leave(registry, "bob"));
     let joined = team.with(|registry| team.join(registry, "carol"));
@@ -125,7 +125,7 @@ fn an_earlier_identity_of_a_group_lets_no_member_in() {
 }
 
 #[test]
-fn a_member_that_joined_an_earlier_identity_is_left_out() {
+fn r28_a_member_that_joined_an_earlier_identity_is_left_out() {
     let mut team = Team::new(false);
     team.registry.add_group(&name("dev"), &["alice", "bob"].map(name), None).unwrap();
     team.save("dev-token", Some("dev"));
@@ -179,7 +179,7 @@ fn a_member_that_joined_an_earlier_identity_is_left_out() {
 }
 
 #[test]
-fn a_value_for_an_earlier_identity_is_no_outcome() {
+fn r28_a_value_for_an_earlier_identity_is_no_outcome() {
     let team = Team::new(false);
     let left = team.with(|registry| team.leave(registry, "bob"));
     let added = team.with(|registry| save(registry, "new-token", Some("ops")));
@@ -205,7 +205,7 @@ fn a_value_for_an_earlier_identity_is_no_outcome() {
 }
 
 #[test]
-fn a_group_that_one_side_removed_does_not_come_back() {
+fn r28_a_group_that_one_side_removed_does_not_come_back() {
     let mut team = Team::new(false);
     team.registry.add_group(&name("dev"), &["carol"].map(name), None).unwrap();
     let removed = team.with(|registry| {
@@ -236,7 +236,7 @@ fn a_group_that_one_side_removed_does_not_come_back() {
 }
 
 #[test]
-fn a_variable_that_a_member_would_see_twice_is_no_outcome() {
+fn r28_a_variable_that_a_member_would_see_twice_is_no_outcome() {
     let team = Team::new(false);
     let joined = team.with(|registry| team.join(registry, "carol"));
     let own = team.with(|registry| {
@@ -303,7 +303,7 @@ fn reach(own: &Identity, files: &[&str], result: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_merge_lets_in_only_members_and_loses_no_value_silently() {
+fn r28_a_merge_lets_in_only_members_and_loses_no_value_silently() {
     let mut rng = Rng(18);
     let (mut clean, mut conflicting, mut refused) = (0, 0, 0);
     for round in 0..60 {

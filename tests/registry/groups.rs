@@ -76,7 +76,7 @@ pub(crate) fn identities_of_groups(text: &str, own: &Identity) -> Vec<Identity> 
 }
 
 #[test]
-fn the_members_of_a_group_open_its_secrets_and_others_do_not() {
+fn r20_the_members_of_a_group_open_its_secrets_alone() {
     let desk = team();
     group(&desk, &["add", "ops", "alice", "bob"]).ends(0).says("ops is a group of 2 members");
     add(&desk, "db-url", "ops").ends(0).says("saved db-url: shared with the group ops, exported as DB_URL");
@@ -153,7 +153,7 @@ fn joining_seals_one_identity_and_no_secret() {
 }
 
 #[test]
-fn a_member_that_left_opens_nothing_that_is_sealed_later() {
+fn r25_a_member_that_left_opens_nothing_that_is_sealed_later() {
     let desk = team();
     group(&desk, &["add", "ops", "alice", "bob", "carol"]).ends(0);
     add(&desk, "db-url", "ops").ends(0);
@@ -335,7 +335,7 @@ fn two_groups_have_one_variable_unless_a_member_sees_both() {
 }
 
 #[test]
-fn a_secret_moves_to_other_readers() {
+fn r30_a_secret_moves_to_other_readers() {
     let desk = team();
     group(&desk, &["add", "ops", "alice", "bob"]).ends(0);
     group(&desk, &["add", "dev", "carol"]).ends(0);
@@ -404,7 +404,7 @@ fn age_opens_the_identity_of_a_group_and_with_it_a_secret() {
 }
 
 #[test]
-fn signatures_and_the_digest_cover_groups() {
+fn r27_signatures_and_the_digest_cover_groups() {
     let desk = team();
     group(&desk, &["add", "ops", "alice", "bob"]).ends(0);
     add(&desk, "db-url", "ops").ends(0);
