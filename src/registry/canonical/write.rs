@@ -89,12 +89,19 @@ impl<'a> Writer<'a> {
     /// another way, has another layout.
     fn block(self, value: &str, indent: usize) -> Result<(), Other> {
         let lines = value.strip_suffix('\n').ok_or(Other)?;
+        // Without an early end, the loop compares many bytes at once.
+        let is_printable = lines.bytes().fold(true, |all, b| all & (matches!(b, b' '..=b'~') | (b == b'\n')));
+        if !is_printable {
+            return Err(Other);
+        }
+        self.text.reserve(value.len() * 2);
         for line in lines.split('\n') {
-            if line.starts_with(' ') || !line.bytes().all(|b| matches!(b, b' '..=b'~')) || line.is_empty() {
+            if line.is_empty() || line.starts_with(' ') {
                 return Err(Other);
             }
             push_indent(self.text, indent);
-            self.text.extend([line, "\n"]);
+            self.text.push_str(line);
+            self.text.push('\n');
         }
         Ok(())
     }
@@ -119,7 +126,10 @@ impl<'a> Writer<'a> {
 }
 
 fn push_indent(text: &mut String, indent: usize) {
-    text.extend(std::iter::repeat_n(' ', indent));
+    const BLANKS: &str = "                ";
+    for at in (0..indent).step_by(BLANKS.len()) {
+        text.push_str(&BLANKS[..BLANKS.len().min(indent - at)]);
+    }
 }
 
 /// Whether a text needs no quotes, as a key or a value. Some others need none either.
