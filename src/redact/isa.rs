@@ -32,7 +32,8 @@ impl Isa {
         {
             Some(Isa::Neon)
         }
-        #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
+        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
         None
     }
 

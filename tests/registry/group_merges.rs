@@ -152,7 +152,7 @@ fn r28_a_member_that_joined_an_earlier_identity_is_left_out() {
     for prefer in [None, Some(Side::Ours), Some(Side::Theirs)] {
         for (ours, theirs) in [(&left, &joined), (&joined, &left)] {
             let (conflicts, text) = team.merge(ours, theirs, prefer).unwrap();
-            assert_eq!(conflicts, [conflict.clone()]);
+            assert_eq!(conflicts, std::slice::from_ref(&conflict));
             assert_eq!(team.values(&text, "alice"), ["all-token", "dev-token", "old-token", "our-token"]);
             assert_eq!(team.values(&text, "bob"), ["all-token", "dev-token", "our-token"]);
             assert_eq!(team.values(&text, "carol"), ["all-token", "our-token"]);

@@ -81,8 +81,8 @@ struct Spelling {
     is_percent: bool,
 }
 
-/// A string of JSON as most programs write it; as Go does, in pages of HTML; as PHP does; with ASCII
-/// only, as Python does; and a URL's parameter.
+/// A string of JSON as most programs write it; as Go does, for pages of HTML; as PHP does; with
+/// ASCII only, as Python does; and a URL's parameter.
 const SPELLINGS: [Spelling; 5] = [
     Spelling { is_ascii: false, escaped: b"", is_percent: false },
     Spelling { is_ascii: false, escaped: b"<>&", is_percent: false },

@@ -61,8 +61,8 @@ fn is_escaped(value: &[u8], at: usize) -> bool {
     at.checked_sub(1).is_some_and(|before| value[before] == b'\\')
 }
 
-/// Emits the credential of `Bot X`: behind one word and a blank. `Settings` knows the usual schemes,
-/// whose credentials may be any text.
+/// Emits the credential of `Bot X`: behind one word and a blank. `Settings` knows the usual
+/// schemes, whose credentials may be any text.
 fn behind_scheme(value: &[u8], parts: &mut Parts<'_>) {
     let Some(blank) = memchr::memchr(b' ', value) else { return };
     let (scheme, credential) = (&value[..blank], value[blank..].trim_ascii_start());

@@ -56,8 +56,8 @@ const PEM_LINE_LEN: usize = 64;
 /// The shortest body of a PEM file, in characters.
 const PEM_BODY_LEN_MIN: usize = 40;
 
-/// A PEM file in one line, as settings of CI systems keep it, with its lines restored; and the place
-/// of its body. The line ends may have become blanks, or nothing.
+/// A PEM file in one line, as settings of CI systems keep it, with its lines restored; and the
+/// place of its body. The line ends may have become blanks, or nothing.
 fn flat_pem(value: &[u8]) -> Option<(Zeroizing<Vec<u8>>, std::ops::Range<usize>)> {
     let label = memmem::find(value.strip_prefix(b"-----BEGIN ")?, b"-----")?;
     let start = b"-----BEGIN ".len() + label + b"-----".len();

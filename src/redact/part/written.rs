@@ -152,7 +152,7 @@ impl<'t> Written<'t> {
     }
 }
 
-/// Emits what an expression in a program yields if nothing else is set: the quoted texts of
+/// Emits the values of an expression in a program if nothing else is set: the quoted texts of
 /// `env('DB_PASSWORD', 'X')`, `process.env.KEY || "X"`, but not the names among them; the default
 /// in `${NAME:-X}`.
 fn emit_operands(text: &[u8], emit: &mut dyn FnMut(&[u8])) {

@@ -1,5 +1,5 @@
-//! Credentials in command lines: the options of programs that take one, and what a shell writes to
-//! the standard input of a program that reads one.
+//! Credentials in command lines: the options of programs that take one, and the text that a shell
+//! writes to the standard input of a program that reads one.
 //!
 //! A long option, such as `--password`, says by its name that it takes a credential. The tables
 //! here are for those that do not.

@@ -107,7 +107,8 @@ fn is_host(word: &[u8]) -> bool {
 
 /// A URL or a path.
 fn is_place(word: &[u8]) -> bool {
-    word.starts_with(b"/") || [&b"http://"[..], b"https://"].iter().any(|scheme| word.starts_with(scheme))
+    let schemes = [&b"http://"[..], b"https://"];
+    word.starts_with(b"/") || schemes.iter().any(|scheme| word.starts_with(scheme))
 }
 
 /// The names of the columns, their separator, and the end of their line.

@@ -83,7 +83,7 @@ const REPORTED: &[(&str, &[&str])] = &[
     ("db { user = bot, password = \"kx-5512-lamp\" }\n", &["kx-5512-lamp"]),
     ("DB_PASSWORD ?= kx-5512-lamp\nMODE ?= fast\n", &["kx-5512-lamp"]),
     ("password <- \"kx-5512-lamp\"\n", &["kx-5512-lamp"]),
-    ("[url \"https://bot:kx-5512-lamp@github.test/\"]\n\tinsteadOf = https://github.test/\n", &["kx-5512-lamp"]),
+    ("[url \"https://bot:kx-5512-lamp@h.test/\"]\n\tinsteadOf = https://h.test/\n", &["kx-5512-lamp"]),
     ("K 8\npassword\nV 17\nkx-5512-lamp\nK 8\nusername\nV 3\nbot\nEND\n", &["kx-5512-lamp"]),
     (
         "hostname r1\nenable secret 0 kx-5512-lamp\nusername bot privilege 15 password 0 my-7741-boat\n",
