@@ -206,7 +206,7 @@ impl Canary {
     }
 
     /// Sends a text with the value in it, whole and byte by byte. Its place in the output must hold
-    /// a mask and nothing else.
+    /// a mask and nothing else but the value's own quotes.
     fn is_masked(&self, value: &Secret) -> bool {
         let text = Zeroizing::new([Canary::BEFORE, value.expose(), Canary::AFTER].concat());
         [text.len(), 1].into_iter().all(|piece_len| {
@@ -216,8 +216,21 @@ impl Canary {
             let written = text.chunks(piece_len).try_for_each(|piece| filter.write_all(piece));
             let Ok(Taken(out)) = written.and_then(|()| filter.finish()) else { return false };
             let place = out.strip_prefix(Canary::BEFORE).and_then(|rest| rest.strip_suffix(Canary::AFTER));
-            place.is_some_and(|place| self.masks.contains(place))
+            place.is_some_and(|place| self.masks.contains(place) || self.masks.contains(without_quotes(place, value)))
         })
+    }
+}
+
+/// A mask without the quotes that it has because the value has them: these are no part of a secret.
+fn without_quotes<'p>(place: &'p [u8], value: &Secret) -> &'p [u8] {
+    let place = place.trim_ascii();
+    match (value.expose().trim_ascii(), place) {
+        ([first, .., last], [open, mask @ .., close])
+            if first == last && open == first && close == last && matches!(first, b'"' | b'\'') =>
+        {
+            mask
+        }
+        _ => place,
     }
 }
 

@@ -22,6 +22,7 @@ mod written;
 
 use super::credential::looks_random;
 use super::credential::name::{Meaning, meaning};
+#[cfg(feature = "registry")]
 use super::credential::setting::{is_host, is_setting};
 use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, part_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
@@ -54,6 +55,12 @@ pub(crate) fn parts(name: &[u8], value: &[u8], emit: &mut dyn FnMut(Form, &[u8],
     });
 }
 
+/// Whether a value with this name is a list of names and credentials, whatever the names are.
+fn ends_in_pairs(name: &[u8]) -> bool {
+    let name = name.to_ascii_uppercase();
+    name.ends_with(b"COOKIE") || name.ends_with(b"HEADERS")
+}
+
 /// The kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PartKind {
@@ -68,7 +75,7 @@ enum PartKind {
 /// Calls `emit` with each part, without its forms.
 fn each(name: &[u8], value: &[u8], emit: &mut dyn FnMut(Form, &[u8], PartKind)) {
     // The name of a file says little of its entries.
-    let is_collection = meaning(name) == Meaning::Collection || name.to_ascii_uppercase().ends_with(b"COOKIE");
+    let is_collection = meaning(name) == Meaning::Collection || ends_in_pairs(name);
     let is_collection = is_collection && !core(value).contains(&b'\n');
     let meaning = if is_collection { Meaning::Collection } else { Meaning::Other };
     Parts { depth: DEPTH_MAX, level: LEVEL_MAX, meaning, emit }.of_secret(value, true);
@@ -193,6 +200,7 @@ impl Parts<'_> {
 
 /// Whether a value that may be any text has a credential under a name that says so, or a private
 /// key.
+#[cfg(feature = "registry")]
 pub(crate) fn has_named_credential(value: &[u8]) -> bool {
     if memchr::memmem::find(value, b"PRIVATE KEY-----").is_some() {
         return true;
@@ -207,6 +215,7 @@ pub(crate) fn has_named_credential(value: &[u8]) -> bool {
 }
 
 /// Whether a value is `user:password@host`, of which the host has a point or a port.
+#[cfg(feature = "registry")]
 pub(crate) fn is_user_at_host(value: &[u8]) -> bool {
     let Some((login, host)) = memchr::memrchr(b'@', value).map(|at| (&value[..at], &value[at + 1..])) else {
         return false;

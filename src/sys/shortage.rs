@@ -4,6 +4,7 @@
 //! descriptors in use. [`complete`] notices that, at whatever depth the open failed.
 
 use std::cell::Cell;
+#[cfg(feature = "sidecar")]
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 

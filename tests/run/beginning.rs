@@ -70,7 +70,8 @@ fn an_injected_variable_overrides_ours_and_the_last_one_wins() {
 /// The user has chosen both the program and the file.
 #[test]
 fn a_dotenv_file_may_set_variables_that_control_programs() {
-    let directory = directory("TZ=Antarctica/Troll\nNODE_OPTIONS=--max-old-space-size=4096\n");
+    let text = format!("TZ=Antarctica/Troll\nNODE_OPTIONS=--max-old-space-size=4096\nA_B={SECRET}\n");
+    let directory = directory(&text);
     let ran = wrapped(directory.path(), &["--dotenv", ".env"], "echo ${#TZ} ${#NODE_OPTIONS}").ends(0);
     assert_eq!(ran.out(), "16 25\n");
     fs::write(directory.path().join(".env"), format!("HUSHLOG_REGISTRY={SECRET}\n")).unwrap();

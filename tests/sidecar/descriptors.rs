@@ -69,8 +69,13 @@ fn a_rotation_without_descriptors_loses_no_file() {
             wanted += &format!("{text} {MASK}\n");
             wanted.clone()
         };
+        // Files that a pattern finds together may come in another order.
+        let holds = |all: &str| match pattern {
+            "a.log" => sidecar.file_is("out", all),
+            _ => sidecar.file_has_lines("out", all),
+        };
         for free in 0..6 {
-            sidecar.file_is("out", &line(&format!("{free}: before")));
+            holds(&line(&format!("{free}: before")));
             leave(&sidecar, free);
             for number in 0..3 {
                 line(&format!("{free}: {number}"));
@@ -83,7 +88,7 @@ fn a_rotation_without_descriptors_loses_no_file() {
             std::thread::sleep(SHORT_FOR);
             leave(&sidecar, 1_000);
             // Three renames keep two files: the first one is held open, since it was read before.
-            sidecar.file_is("out", &all);
+            holds(&all);
         }
         let said = sidecar.stop();
         assert!(said.contains("ulimit -n") && !said.contains("deleted before"), "{said}");

@@ -50,6 +50,9 @@ pub(super) fn decode(value: &[u8], parts: &mut Parts<'_>) {
         blanks.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
         decoded(&blanks, |plain| parts.secret(Form::Decoded, plain));
     }
+    if let Some(plain) = wide_file(value) {
+        parts.secret(Form::Decoded, &plain);
+    }
     // `$'zk\x2d4471'` of shells.
     if let Some(inner) = value.strip_prefix(b"$'").and_then(|inner| inner.strip_suffix(b"'")) {
         parts.secret(Form::Decoded, inner);
@@ -168,6 +171,20 @@ fn numbers(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         }
     }
     (plain.len() >= UNGUESSABLE_LEN_MIN).then_some(plain)
+}
+
+/// A file in UTF-16 with a byte order mark, as Windows writes it, in UTF-8.
+fn wide_file(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (order, text): (fn([u8; 2]) -> u16, _) = match value {
+        [0xff, 0xfe, text @ ..] => (u16::from_le_bytes, text),
+        [0xfe, 0xff, text @ ..] => (u16::from_be_bytes, text),
+        _ => return None,
+    };
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len() / 2 * 3));
+    for character in char::decode_utf16(text.as_chunks::<2>().0.iter().map(|unit| order(*unit))) {
+        plain.extend_from_slice(character.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    is_text(&plain).then_some(plain)
 }
 
 /// Text in UTF-16, as PowerShell encodes it, in UTF-8.

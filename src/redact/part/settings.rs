@@ -44,6 +44,8 @@ const VALUES: &[&[u8]] =
     &[b"value", b"val", b"content", b"default", b"stringvalue", b"plaintext", b"newvalue", b"parametervalue"];
 /// Keys that are true beside a value that is a secret, and types of such values.
 const MARKS: &[&[u8]] = &[b"sensitive", b"masked", b"protected", b"secure", b"issecret", b"secret", b"noecho"];
+/// Keys of the use of a language model, below `tokens`.
+const COUNTS: [&[u8]; 6] = [b"input", b"output", b"prompt", b"completion", b"total", b"cached"];
 /// Keys of curl whose values are a user and a password.
 const LOGINS: [&[u8]; 2] = [b"user", b"proxy-user"];
 /// Words before a name or a value that make a pair of both: `param-name` and `param-value`.
@@ -91,6 +93,8 @@ pub(super) struct Settings<'t> {
     untracked: usize,
     /// Keys that the text says to have secret values.
     sensitive: Vec<&'t [u8]>,
+    /// The option of a command that the last item of a list is.
+    option: Option<&'t [u8]>,
     /// Words alone in their lines.
     lone: Vec<Written<'t>>,
 }
@@ -140,6 +144,7 @@ impl<'t> Settings<'t> {
             unclosed: 0,
             untracked: 0,
             sensitive: Vec::new(),
+            option: None,
             lone: Vec::new(),
         };
         settings.frames.push(Frame::new(b"", meaning, Edge::Section));
@@ -231,6 +236,10 @@ impl<'t> Settings<'t> {
             return;
         }
         let Some(frame) = self.frames.last_mut() else { return };
+        let is_option = written.text.starts_with(b"-") && !written.text.contains(&b'=');
+        // `["--password", "X"]`.
+        let option = std::mem::replace(&mut self.option, Some(written.text).filter(|_| key.is_empty() && is_option));
+        let is_of_option = key.is_empty() && !is_option && option.is_some_and(names_credential);
         let is_of_host = is_host_name(key);
         let own = if is_of_host && meaning(key) != Meaning::Credential { Meaning::Neutral } else { meaning(key) };
         let is_named = match own {
@@ -239,7 +248,9 @@ impl<'t> Settings<'t> {
             Meaning::Other => frame.meaning == Meaning::Collection,
             Meaning::Description | Meaning::Place => false,
         };
-        let is_login = LOGINS.contains(&key)
+        // Of Bundler: `BUNDLE_GEMS__EXAMPLE__COM`.
+        let is_bundler = key.starts_with(b"BUNDLE_") && memchr::memmem::find(key, b"__").is_some();
+        let is_login = (LOGINS.contains(&key) || is_bundler)
             && colon_of_pair(written.text).is_some_and(|colon| {
                 let password = &written.text[colon + 1..];
                 is_mixed_word(password) && !is_setting(b"user", password)
@@ -265,7 +276,9 @@ impl<'t> Settings<'t> {
         let value = written.likely_text();
         let is_named = is_named && may_be_credential(key, value) && !is_usual_path(value);
         // The server's side of JAAS has `user_NAME="X"`.
-        let is_named = is_named || is_login || key.starts_with(b"user_") && self.is_jaas;
+        // A number below `tokens` is a count.
+        let is_count = frame.key == b"tokens" && COUNTS.contains(&key) && written.text.iter().all(u8::is_ascii_digit);
+        let is_named = is_named && !is_count || is_login || is_of_option || key.starts_with(b"user_") && self.is_jaas;
         let is_credential = is_named || looks_random(written.text);
         // A host name in base64 looks random, too.
         let is_credential = is_credential && !(self.is_kubernetes_secret && own == Meaning::Place);

@@ -143,6 +143,8 @@ fn lists_are_read_by_the_name_of_the_value() {
         ("TOKENS", r#"["kx 5512 lamp","my&7741=boat"]"#, &["kx 5512 lamp", "my&7741=boat"]),
         ("SECRETS", r#"{"one":"kx-5512-lamp","region":"eu-north-1"}"#, &["kx-5512-lamp"]),
         ("SETTINGS", "v1=kx-5512-lamp;v2=my-7741-boat", &[]),
+        ("OTLP_HEADERS", "x-team=kx-5512-lamp", &["kx-5512-lamp"]),
+        ("SESSION_COOKIE", "sid=kx-5512-lamp; Path=/; HttpOnly", &["kx-5512-lamp"]),
         ("secrets", "mode=kx-5512-lamp\nlevel=my-7741-boat\n", &[]),
     ] {
         let parts = parts_of(name.as_bytes(), value.as_bytes());
@@ -170,6 +172,17 @@ fn encoded_values_are_decoded() {
         ("correcthorsebatterystaple", &[]),
         ("cafebabe", &[]),
     ]);
+}
+
+/// PowerShell writes files in UTF-16.
+#[test]
+fn wide_files_are_decoded() {
+    let text = "\u{feff}[a]\r\npassword=kx-5512-lamp\r\n";
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let wide: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+        let parts = parts(&wide);
+        assert!(parts.contains(&b"kx-5512-lamp"[..]), "{:?}", shown(&parts));
+    }
 }
 
 /// The settings of CI systems keep a key in one line.

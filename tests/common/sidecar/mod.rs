@@ -177,6 +177,22 @@ impl Sidecar {
         }
     }
 
+    /// Waits until a file has exactly these lines, in any order.
+    #[track_caller]
+    pub(crate) fn file_has_lines(&self, name: &str, text: &str) {
+        let sorted = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let (start, wanted) = (Instant::now(), sorted(text));
+        let read = || fs::read_to_string(self.path(name)).unwrap_or_default();
+        while sorted(&read()) != wanted {
+            assert!(start.elapsed() < PATIENCE, "{name} holds {:?}; said {}", read(), self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until a file contains this, and returns its content.
     #[track_caller]
     pub(crate) fn file_has(&self, name: &str, text: &str) -> String {

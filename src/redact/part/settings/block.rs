@@ -95,27 +95,58 @@ impl<'t> Settings<'t> {
 
     /// Reads a line without its indentation: a key and a value, or words.
     fn entry(&mut self, content: &'t [u8], start: usize, end: usize, column: usize) -> usize {
+        if let Some(after) = self.known_line(content, start, end, column) {
+            return after;
+        }
+        // The options of a command are no key.
+        let is_command = |name: &[u8]| name.starts_with(b"-") || memchr::memmem::find(name, b" -").is_some();
+        let Some(found) = key(content).filter(|found| !is_command(found.name)) else {
+            return self.line_without_key(content, start, end);
+        };
+        self.structured += usize::from(found.is_plausible(content));
+        self.unstructured += usize::from(!found.is_plausible(content));
+        // `db.password:x=y`: what ends the key is not certain.
+        if let Some((name, value)) = found.other {
+            self.leaf(name, Written::bare(value, Style::Bare));
+        }
+        if is_credential_before(content, &found) && self.words(content) {
+            self.directives += 1;
+        }
+        // The whole value of a credential may look like a list.
+        if self.may_name_credential(found.name) {
+            let after = self.value(found.name, start + found.value, end, column);
+            self.list(content);
+            return after;
+        }
+        if self.list(content) {
+            return end + 1;
+        }
+        self.value(found.name, start + found.value, end, column)
+    }
+
+    /// Reads a line of a known format, if it is one. Returns the end of its value's lines.
+    fn known_line(&mut self, content: &'t [u8], start: usize, end: usize, column: usize) -> Option<usize> {
         if let Some(password) = pgpass(content) {
             self.leaf(b"password", Written::bare(password, Style::Word));
             self.structured += 1;
-            return end + 1;
+            return Some(end + 1);
         }
         if is_netrc(content) {
             self.words(content);
             self.directives += 1;
-            return end + 1;
+            return Some(end + 1);
         }
         if is_url(content) {
             self.leaf(b"", Written::bare(content, Style::Word));
             self.structured += 1;
-            return end + 1;
+            return Some(end + 1);
         }
         if is_authorization(content) && self.words(content) {
             self.directives += 1;
-            return end + 1;
+            return Some(end + 1);
         }
         if self.columns(content) {
-            return end + 1;
+            return Some(end + 1);
         }
         if let Some(bracket) = named_block(content).filter(|_| self.may_flow()) {
             self.open(content[..bracket].trim_ascii(), Edge::Indent(2 * column));
@@ -123,55 +154,33 @@ impl<'t> Settings<'t> {
             self.close();
             if flow.is_structured {
                 self.structured += 1;
-                return line_end(self.text, flow.end) + 1;
+                return Some(line_end(self.text, flow.end) + 1);
             }
             self.unclosed += u32::from(flow.end > end);
         }
-        // The options of a command are no key.
-        let is_command = |name: &[u8]| name.starts_with(b"-") || memchr::memmem::find(name, b" -").is_some();
-        match key(content).filter(|found| !is_command(found.name)) {
-            Some(found) => {
-                self.structured += usize::from(found.is_plausible(content));
-                self.unstructured += usize::from(!found.is_plausible(content));
-                // `db.password:x=y`: what ends the key is not certain.
-                if let Some((name, value)) = found.other {
-                    self.leaf(name, Written::bare(value, Style::Bare));
-                }
-                if is_credential_before(content, &found) && self.words(content) {
-                    self.directives += 1;
-                }
-                // The whole value of a credential may look like a list.
-                if self.may_name_credential(found.name) {
-                    let after = self.value(found.name, start + found.value, end, column);
-                    self.list(content);
-                    return after;
-                }
-                if self.list(content) {
-                    return end + 1;
-                }
-                self.value(found.name, start + found.value, end, column)
-            }
-            None => {
-                if let Some(name) = content.strip_suffix(b"{") {
-                    self.open(name.trim_ascii(), Edge::Bracket(b'{'));
-                    self.structured += 1;
-                } else if let Some(call) = call(content).filter(|_| self.may_flow()) {
-                    let flow = self.flow(start + call);
-                    self.structured += usize::from(flow.is_structured);
-                    self.unclosed += u32::from(!flow.is_structured && flow.end > end);
-                    return if flow.is_structured { line_end(self.text, flow.end) + 1 } else { end + 1 };
-                } else if self.words(content) {
-                    self.directives += 1;
-                } else if self.list(content) {
-                    self.structured += 1;
-                } else if self.alone(content) || is_directive(without_command(content)) {
-                    self.likely_directives += 1;
-                } else {
-                    self.unstructured += 1;
-                }
-                end + 1
-            }
+        None
+    }
+
+    /// Reads a line without a key: the head of a block, a call, words, a list.
+    fn line_without_key(&mut self, content: &'t [u8], start: usize, end: usize) -> usize {
+        if let Some(name) = content.strip_suffix(b"{") {
+            self.open(name.trim_ascii(), Edge::Bracket(b'{'));
+            self.structured += 1;
+        } else if let Some(call) = call(content).filter(|_| self.may_flow()) {
+            let flow = self.flow(start + call);
+            self.structured += usize::from(flow.is_structured);
+            self.unclosed += u32::from(!flow.is_structured && flow.end > end);
+            return if flow.is_structured { line_end(self.text, flow.end) + 1 } else { end + 1 };
+        } else if self.words(content) {
+            self.directives += 1;
+        } else if self.list(content) {
+            self.structured += 1;
+        } else if self.alone(content) || is_directive(without_command(content)) {
+            self.likely_directives += 1;
+        } else {
+            self.unstructured += 1;
         }
+        end + 1
     }
 
     /// Reads the value of a key, at this offset of a line with this end. Returns the end of the

@@ -77,13 +77,13 @@ const REPORTED: &[(&str, &[&str])] = &[
         "http:\n  middlewares:\n    a:\n      basicAuth:\n        users:\n        - \"bot:kx-5512-lamp\"\n",
         &["kx-5512-lamp"],
     ),
-    ("npmRegistries:\n  \"https://r.test\":\n    npmAuthIdent: \"bot:kx-5512-lamp\"\n", &["kx-5512-lamp"]),
+    ("npmRegistries:\n  \"//r.test\":\n    npmAuthIdent: \"bot:kx-5512-lamp\"\n", &["kx-5512-lamp"]),
     ("FROM alpine\nENV DB_PASSWORD kx-5512-lamp\nENV MODE fast\n", &["kx-5512-lamp"]),
     ("set -gx DB_PASSWORD kx-5512-lamp\nset -gx MODE fast\n", &["kx-5512-lamp"]),
     ("db { user = bot, password = \"kx-5512-lamp\" }\n", &["kx-5512-lamp"]),
     ("DB_PASSWORD ?= kx-5512-lamp\nMODE ?= fast\n", &["kx-5512-lamp"]),
     ("password <- \"kx-5512-lamp\"\n", &["kx-5512-lamp"]),
-    ("[url \"https://bot:kx-5512-lamp@h.test/\"]\n\tinsteadOf = https://h.test/\n", &["kx-5512-lamp"]),
+    ("[url \"ssh://bot:kx-5512-lamp@h.test\"]\n\tinsteadOf = h.test\n", &["kx-5512-lamp"]),
     ("K 8\npassword\nV 17\nkx-5512-lamp\nK 8\nusername\nV 3\nbot\nEND\n", &["kx-5512-lamp"]),
     (
         "hostname r1\nenable secret 0 kx-5512-lamp\nusername bot privilege 15 password 0 my-7741-boat\n",
@@ -118,4 +118,12 @@ const REPORTED: &[(&str, &[&str])] = &[
     ("password = var.db_password\ntoken    = data.vault.app.token_of_app\n", &[]),
     ("production:\n  adapter: postgresql\n  password: <%= ENV[\"APP_DATABASE_PASSWORD\"] %>\n", &[]),
     ("db:\n  password: $DB_PASSWORD\n  other_password: \"%(ENV_DB_PASSWORD)s\"\n", &[]),
+    (
+        "{\"containers\":[{\"name\":\"app\",\"args\":[\"--user\",\"bot\",\"--password\",\"kx-5512-lamp\"]}]}",
+        &["kx-5512-lamp"],
+    ),
+    ("command:\n- app\n- --password\n- kx-5512-lamp\n- --verbose\n", &["kx-5512-lamp"]),
+    ("['--password', 'kx-5512-lamp']", &["kx-5512-lamp"]),
+    ("---\nBUNDLE_GEMS__EXAMPLE__COM: \"bot:kx-5512-lamp\"\nBUNDLE_PATH: \"vendor\"\n", &["kx-5512-lamp"]),
+    ("{\"api_key\":\"kx-5512-lamp\",\"usage\":{\"tokens\":{\"input\":456789,\"output\":567890}}}", &["kx-5512-lamp"]),
 ];

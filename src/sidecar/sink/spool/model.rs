@@ -449,7 +449,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_disk_costs_only_the_pieces_in_its_unreadable_blocks(
+    fn a_damaged_disk_costs_only_its_unreadable_pieces(
         acts in acts(0), blocks in prop::collection::vec((0..60_usize, 0..1_000_usize), 1..4),
         seed: u64, knows_no_holes: bool,
     ) {
