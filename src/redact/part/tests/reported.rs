@@ -77,7 +77,7 @@ const REPORTED: &[(&str, &[&str])] = &[
         "http:\n  middlewares:\n    a:\n      basicAuth:\n        users:\n        - \"bot:kx-5512-lamp\"\n",
         &["kx-5512-lamp"],
     ),
-    ("npmRegistries:\n  \"//r.test\":\n    npmAuthIdent: \"bot:kx-5512-lamp\"\n", &["kx-5512-lamp"]),
+    ("npmRegistries:\n  \"r.test\":\n    npmAuthIdent: \"bot:kx-5512-lamp\"\n", &["kx-5512-lamp"]),
     ("FROM alpine\nENV DB_PASSWORD kx-5512-lamp\nENV MODE fast\n", &["kx-5512-lamp"]),
     ("set -gx DB_PASSWORD kx-5512-lamp\nset -gx MODE fast\n", &["kx-5512-lamp"]),
     ("db { user = bot, password = \"kx-5512-lamp\" }\n", &["kx-5512-lamp"]),
