@@ -348,6 +348,37 @@ proptest! {
     }
 }
 
+/// A mask leaves the quotes around a quoted value, and the brace of the object around another one:
+/// both belong to the text. Blanks of Unicode, as a page has them, are no part of a value.
+#[test]
+fn bytes_around_a_value_stay() {
+    for (value, text, wanted) in [
+        ("\"zk-4471-moon\"", "{\"pw\":\"zk-4471-moon\",\"n\":1}", "{\"pw\":\"\",\"n\":1}"),
+        ("'zk-4471-moon'", "<a b='zk-4471-moon'>", "<a b=''>"),
+        ("{\"a\":\"zk-4471-moon\"}", "{\"n\":{\"a\":\"zk-4471-moon\"}}", "{\"n\":}"),
+        ("{zk-4471-moon}", "x {y: {zk-4471-moon}}", "x {y: }"),
+        ("\u{a0}zk-4471-moon\u{3000}", "x zk-4471-moon y", "x  y"),
+    ] {
+        let set = needles(value.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&left(&set, text.as_bytes())), wanted, "{value}");
+    }
+}
+
+/// The escapes that one program has for a character.
+#[test]
+fn programs_with_escapes_of_their_own() {
+    for (value, text) in [
+        ("Ab%4471;kite]77", "Ab%AZP254471;kite]77"),
+        ("P@ss$word!44", "P@ss$word'\\!'44"),
+        ("zk*(4471)kite", "zk\\2a\\284471\\29kite"),
+        ("$2y$05$abcdefghijkl", "$$2y$$05$$abcdefghijkl"),
+        ("zk<4471>&moon", "emtcdTAwM2M0NDcxXHUwMDNlXHUwMDI2bW9vb"),
+        ("zk/4471/moon+kite", "emtcLzQ0NzFcL21vb24ra2l0Z"),
+    ] {
+        assert_eq!(String::from_utf8_lossy(&left(&needles(value.as_bytes()), text.as_bytes())), "", "{value}");
+    }
+}
+
 /// Random secrets of 40 characters, the same in every run.
 fn random_secrets(alphabet: &[u8], count: usize) -> Vec<Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

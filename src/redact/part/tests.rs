@@ -167,6 +167,13 @@ fn encoded_values_are_decoded() {
         ("kx%2D5512%2Flamp", &["kx-5512/lamp"]),
         ("kx\\u002d5512-lamp", &["kx-5512-lamp"]),
         ("eyJwYXNzd29yZCI6Imt4LTU1MTItbGFtcCIsIm1vZGUiOiJmYXN0In0=", &["kx-5512-lamp"]),
+        ("7A-6B-2D-34-34-37-31-2D-6D-6F-6F-6E", &["zk-4471-moon"]),
+        ("[122, 107, 45, 52, 52, 55, 49, 45, 109, 111]", &["zk-4471-mo"]),
+        ("\\x6b782d353531322d6c616d702d66726f67", &["kx-5512-lamp-frog"]),
+        ("kx%265512+lamp%21", &["kx&5512 lamp!", "kx&5512+lamp!"]),
+        ("$'kx\\x2d5512\\x2dlamp'", &["kx-5512-lamp", "kx\\x2d5512\\x2dlamp"]),
+        ("ewBrAHgALQA1ADUAMQAyAH0A", &["{kx-5512}"]),
+        ("${API_KEY:-kx-5512-lamp}", &["kx-5512-lamp"]),
         // Base64 by chance.
         ("letmein1", &[]),
         ("correcthorsebatterystaple", &[]),

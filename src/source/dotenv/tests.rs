@@ -188,3 +188,21 @@ fn hostile_files_are_read_in_linear_time() {
         assert!(start.elapsed().as_secs() < 20, "{line:?}: {:?}", start.elapsed());
     }
 }
+
+/// A file of `/proc/PID/environ` has NULs, and its values may have newlines.
+#[test]
+fn an_environment_is_read_up_to_its_nuls() {
+    let file = parse(b"A=b\nc\0PATH=/bin\0no entry\0D= e \0");
+    let entries: Vec<_> = file.entries.iter().map(|entry| (&*entry.name, entry.value.as_deref(), entry.at)).collect();
+    let wanted = [("A", Some(&b"b\nc"[..]), 0), ("PATH", Some(b"/bin"), 6), ("D", Some(b" e "), 25)];
+    assert_eq!(entries, wanted);
+    assert_eq!(file.unread, [3]);
+    assert!(file.entries.iter().all(|entry| ALL.iter().all(|dialect| entry.dialects.contains(*dialect))));
+}
+
+#[test]
+fn a_shell_takes_a_tab_behind_a_declaration() {
+    for word in ["export", "readonly", "declare -x"] {
+        assert_eq!(by(Sh, &format!("{word}\tA=b\n")), [("A".to_owned(), "b".to_owned())]);
+    }
+}
