@@ -85,6 +85,8 @@ pub(super) struct Settings<'t> {
     likely_directives: usize,
     /// Whether values below `data` are credentials in base64.
     is_kubernetes_secret: bool,
+    /// Whether its third columns are the secrets of `pppd`.
+    is_chap: bool,
     /// Whether it configures a login module of Java.
     is_jaas: bool,
     /// The number of brackets without an end that were tried.
@@ -140,6 +142,7 @@ impl<'t> Settings<'t> {
             directives: 0,
             likely_directives: 0,
             is_kubernetes_secret: is_kubernetes_secret(text),
+            is_chap: table::is_chap(text),
             is_jaas: memchr::memmem::find(text, b"LoginModule").is_some(),
             unclosed: 0,
             untracked: 0,

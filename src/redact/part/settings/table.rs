@@ -63,7 +63,7 @@ impl<'t> Settings<'t> {
         let credential = match words {
             [Some(host), Some(pair), None, _] if is_host(host) => colon_of_pair(pair).map(|colon| &pair[colon + 1..]),
             [Some(place), Some(_), Some(word), None] if is_place(place) => Some(word),
-            [Some(_), Some(_), Some(word), _] if self.is_chap() => Some(word),
+            [Some(_), Some(_), Some(word), _] if self.is_chap => Some(word),
             _ => None,
         };
         let Some(credential) = credential.filter(|word| !is_setting(b"word", word)) else { return false };
@@ -77,26 +77,33 @@ impl<'t> Settings<'t> {
     /// file of `pass`, recovery codes. Returns whether it is one. Without any setting around them,
     /// the lines are those of a key.
     pub(super) fn alone(&mut self, content: &'t [u8]) -> bool {
-        let words = content.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let is_number =
-            |word: &[u8]| matches!(word, [digits @ .., b'.' | b')'] if digits.iter().all(u8::is_ascii_digit));
-        let words =
-            || words.clone().enumerate().filter(move |(at, word)| *at > 0 || !is_number(word)).map(|(_, word)| word);
-        let is_credential = |word: &[u8]| is_mixed_word(word) && !is_setting(b"word", word);
-        let is_plain =
-            |word: &[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+/=!@#%&*".contains(byte));
-        let is_credential = |word: &[u8]| is_credential(word) && is_plain(word) && word[0].is_ascii_alphanumeric();
-        let are_all = self.frames.len() == 1 && words().next().is_some() && words().all(is_credential);
-        for word in words().filter(|_| are_all) {
-            self.lone.push(Written::bare(word, Style::Word));
+        let words = || {
+            let words = content.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).enumerate();
+            words.filter(|(at, word)| *at > 0 || !is_number_of_entry(word)).map(|(_, word)| word)
+        };
+        let are_all = self.frames.len() == 1 && words().next().is_some() && words().all(is_lone);
+        if are_all {
+            self.lone.extend(words().map(|word| Written::bare(word, Style::Word)));
         }
         are_all
     }
+}
 
-    fn is_chap(&self) -> bool {
-        let first = self.text[..line_end(self.text, 0)].strip_prefix(b"#").unwrap_or_default();
-        first.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(CHAP.len()).eq(CHAP)
-    }
+/// Whether a text begins with the head of the file of the secrets of `pppd`.
+pub(super) fn is_chap(text: &[u8]) -> bool {
+    let first = text[..line_end(text, 0)].strip_prefix(b"#").unwrap_or_default();
+    first.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(CHAP.len()).eq(CHAP)
+}
+
+/// `1.`, `1)`.
+fn is_number_of_entry(word: &[u8]) -> bool {
+    matches!(word, [digits @ .., b'.' | b')'] if digits.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a word alone in its line may be a credential, and no pattern, option or path.
+fn is_lone(word: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+/=!@#%&*".contains(byte);
+    is_mixed_word(word) && word.iter().all(is_plain) && word[0].is_ascii_alphanumeric() && !is_setting(b"word", word)
 }
 
 /// `[smtp.example.test]:587`, `smtp.example.test`, `@example.test`.
