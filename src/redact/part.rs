@@ -22,7 +22,6 @@ mod written;
 
 use super::credential::looks_random;
 use super::credential::name::{Meaning, meaning};
-#[cfg(feature = "registry")]
 use super::credential::setting::{is_host, is_setting};
 use super::encoding::{FULL_LEN_MAX, Form, byte_forms, core, part_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
@@ -200,7 +199,7 @@ impl Parts<'_> {
 
 /// Whether a value that may be any text has a credential under a name that says so, or a private
 /// key.
-#[cfg(feature = "registry")]
+#[allow(dead_code, reason = "a library without sources does not ask")]
 pub(crate) fn has_named_credential(value: &[u8]) -> bool {
     if memchr::memmem::find(value, b"PRIVATE KEY-----").is_some() {
         return true;
@@ -215,7 +214,7 @@ pub(crate) fn has_named_credential(value: &[u8]) -> bool {
 }
 
 /// Whether a value is `user:password@host`, of which the host has a point or a port.
-#[cfg(feature = "registry")]
+#[allow(dead_code, reason = "a library without sources does not ask")]
 pub(crate) fn is_user_at_host(value: &[u8]) -> bool {
     let Some((login, host)) = memchr::memrchr(b'@', value).map(|at| (&value[..at], &value[at + 1..])) else {
         return false;

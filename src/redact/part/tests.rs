@@ -84,6 +84,7 @@ fn credentials_behind_a_scheme_or_a_name() {
         ("a.internal:9092,b.internal:9092", &[]),
         ("Bot kx-5512-lamp-frog", &["kx-5512-lamp-frog"]),
         ("two production-words", &[]),
+        ("robot:pw1234567 robot:pw1234567", &["pw1234567"]),
         ("kx5512lamp4frog:x-oauth-basic", &["kx5512lamp4frog"]),
         ("https://kx-5512-lamp-frog@code.test/o/r.git", &["kx-5512-lamp-frog"]),
         ("https://kx-5512-lamp-frog:x-oauth-basic@code.test/o/r.git", &["kx-5512-lamp-frog"]),

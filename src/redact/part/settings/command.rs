@@ -91,9 +91,11 @@ impl<'t> Before<'t> {
         (self.word, self.is_joined) = (if is_quoted { b"" } else { word }, false);
     }
 
-    /// Whether the last word may be a keyword in the middle of a line.
+    /// Whether the last word may be a keyword in the middle of a line: letters, and a colon at most
+    /// behind these.
     pub(super) fn is_keyword(&self) -> bool {
-        !self.word.contains(&b'=')
+        let word = self.word.strip_suffix(b":").unwrap_or(self.word);
+        word.iter().all(|byte| byte.is_ascii_alphabetic() || b"-_/.".contains(byte))
     }
 
     /// Goes on behind an option of one letter with a quoted value joined to it.
