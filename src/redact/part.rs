@@ -20,6 +20,9 @@ mod tests;
 mod url;
 mod written;
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
+
 use super::credential::looks_random;
 use super::credential::name::{Meaning, meaning};
 use super::credential::setting::{is_host, is_setting};
@@ -77,7 +80,8 @@ fn each(name: &[u8], value: &[u8], emit: &mut dyn FnMut(Form, &[u8], PartKind)) 
     let is_collection = meaning(name) == Meaning::Collection || ends_in_pairs(name);
     let is_collection = is_collection && !core(value).contains(&b'\n');
     let meaning = if is_collection { Meaning::Collection } else { Meaning::Other };
-    Parts { depth: DEPTH_MAX, level: LEVEL_MAX, meaning, emit }.of_secret(value, true);
+    let mut split = HashMap::new();
+    Parts { depth: DEPTH_MAX, level: LEVEL_MAX, meaning, split: &mut split, emit }.of_secret(value, true);
 }
 
 /// Splits values, and emits the parts.
@@ -88,6 +92,9 @@ struct Parts<'a> {
     level: u32,
     /// The meaning of the value's own name.
     meaning: Meaning,
+    /// The hashes of the parts that were split, each with the levels of credentials that were left:
+    /// a list of words has the same parts by many ways.
+    split: &'a mut HashMap<u64, u32>,
     emit: &'a mut dyn FnMut(Form, &[u8], PartKind),
 }
 
@@ -154,7 +161,8 @@ impl Parts<'_> {
                 });
             } else if leaf.written.text.len() < value.len() {
                 let level = self.level.saturating_sub(1);
-                let mut inner = Parts { depth: self.depth, level, meaning: Meaning::Other, emit: &mut *self.emit };
+                let (split, emit) = (&mut *self.split, &mut *self.emit);
+                let mut inner = Parts { depth: self.depth, level, meaning: Meaning::Other, split, emit };
                 leaf.written.likely_readings(&mut |reading| {
                     if looks_random(reading) {
                         inner.secret(form, reading);
@@ -180,10 +188,22 @@ impl Parts<'_> {
             return;
         }
         (self.emit)(form, part, PartKind::Secret);
-        if self.depth > 1 {
-            Parts { depth: self.depth - 1, level: LEVEL_MAX, meaning: Meaning::Other, emit: &mut *self.emit }
+        if self.depth > 1 && self.is_to_split(part, form) {
+            let (split, emit) = (&mut *self.split, &mut *self.emit);
+            Parts { depth: self.depth - 1, level: LEVEL_MAX, meaning: Meaning::Other, split, emit }
                 .of_secret(part, form == Form::Decoded);
         }
+    }
+
+    /// Whether a part was not split with as many levels left.
+    fn is_to_split(&mut self, part: &[u8], form: Form) -> bool {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(part);
+        hasher.write_u8(u8::from(form == Form::Decoded));
+        let most = self.split.entry(hasher.finish()).or_default();
+        let is_more = self.depth > *most;
+        *most = self.depth.max(*most);
+        is_more
     }
 
     /// A part that is no text.
