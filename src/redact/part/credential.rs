@@ -66,9 +66,9 @@ fn is_escaped(value: &[u8], at: usize) -> bool {
 fn behind_scheme(value: &[u8], parts: &mut Parts<'_>) {
     let Some(blank) = memchr::memchr(b' ', value) else { return };
     let (scheme, credential) = (&value[..blank], value[blank..].trim_ascii_start());
-    let is_scheme = scheme.len() <= SCHEME_LEN_MAX && scheme[0].is_ascii_alphabetic() && {
-        scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
-    };
+    let is_scheme = scheme.len() <= SCHEME_LEN_MAX
+        && scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
     if is_scheme && is_mixed_word(credential) && !is_setting(b"scheme", credential) {
         parts.secret(Form::Credential, credential);
     }

@@ -157,7 +157,9 @@ fn hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 /// digits with one separator.
 fn numbers(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let inner = text.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]"));
-    let mut plain = Zeroizing::new(Vec::with_capacity(text.len() / 2));
+    // One more than the separators between numbers of one digit. A vector that grows leaves copies
+    // behind.
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len() / 2 + 1));
     if inner.is_some() || text.contains(&b',') {
         for number in inner.unwrap_or(text).split(|byte| *byte == b',') {
             plain.push(std::str::from_utf8(number.trim_ascii()).ok()?.parse().ok()?);
