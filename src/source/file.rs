@@ -40,7 +40,7 @@ pub(super) fn credential_file(item: Item, file: &CredentialFile) -> Result<Optio
     match Input::find(&file.path) {
         Ok(input) if input.kind() == FileType::RegularFile => {
             let value = without_newlines(read(input).map_err(unreadable)?);
-            Ok(Some(value).filter(|value| !value.is_empty()).map(|value| Secret::new(file.name, value)))
+            Ok(Some(value).filter(|value| !value.is_empty()).map(|value| Secret::new(file.name.clone(), value)))
         }
         Ok(_) => Ok(None),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),

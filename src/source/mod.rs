@@ -302,7 +302,9 @@ impl SourceSpec {
         }
         let item = Item { field: Field::CredentialFiles, index: None, has_siblings: false };
         let mut secrets = Vec::new();
-        for found in credential_files::paths() {
+        let files = credential_files::paths();
+        let files = files.map_err(|(path, error)| SourceErrorKind::Read(error).at(item).path(&path))?;
+        for found in files {
             let Some(secret) = file::credential_file(item, &found)? else { continue };
             let mut sourced = Sourced::new(secret, Origin::CredentialFile);
             sourced.exported.is_exported = false;
@@ -403,8 +405,8 @@ impl SourceSpec {
     /// The same, with the credential files, as far as they exist.
     pub fn read_paths(&self) -> Vec<(Item, PathBuf)> {
         let item = Item { field: Field::CredentialFiles, index: None, has_siblings: false };
-        let known = self.credential_files.then(credential_files::paths).into_iter().flatten();
-        let known = known.filter(|file| file.path.exists()).map(|file| (item, file.path));
+        let known = if self.credential_files { credential_files::paths().unwrap_or_default() } else { Vec::new() };
+        let known = known.into_iter().filter(|file| file.path.exists()).map(|file| (item, file.path));
         self.paths().map(|(item, path)| (item, path.to_owned())).chain(known).collect()
     }
 
@@ -416,8 +418,7 @@ impl SourceSpec {
     /// When the setting for the session's directory is unusable.
     pub fn watched(&self) -> Result<Vec<PathBuf>, SourceError> {
         let session = self.session.then(session::directory).transpose()?;
-        let known = self.credential_files.then(credential_files::paths).into_iter().flatten();
-        let known = known.map(|file| file.path).chain(session);
+        let known = self.credential_files.then(credential_files::watched).into_iter().flatten().chain(session);
         Ok(self.paths().map(|(_, path)| path.to_owned()).chain(known).collect())
     }
 }

@@ -54,6 +54,37 @@ fn variables_move_credential_files() {
 }
 
 #[test]
+fn patterns_find_the_files_of_each_login() {
+    let home = Home::new();
+    home.write(".aws/sso/cache/0a1b.json", &format!("{{\"accessToken\": \"{TOKEN}\", \"region\": \"eu-west-1\"}}"));
+    home.write(".aws/sso/cache/notes.txt", "hawk-sun-9931-river");
+    home.write(
+        ".config/gcloud/legacy_credentials/bot@x.example/adc.json",
+        "{\"refresh_token\": \"moss-oak-5582-pine\"}",
+    );
+    let ran = home.ran(&["--credential-files"], &format!("{TOKEN} eu-west-1 hawk-sun-9931-river moss-oak-5582-pine"));
+    let of_gcloud = "[REDACTED:.config/gcloud/legacy_credentials/bot@x.example/adc.json]";
+    let expected = format!("[REDACTED:.aws/sso/cache/0a1b.json] eu-west-1 hawk-sun-9931-river {of_gcloud}");
+    assert_eq!(ran.ends(0).out(), expected);
+}
+
+#[test]
+fn variables_of_xdg_add_places_of_credential_files() {
+    let home = Home::new();
+    home.write("moved/rclone/rclone.conf", &format!("[a]\npass = {TOKEN}\n"));
+    home.write(".config/rclone/rclone.conf", "[a]\npass = hawk-sun-9931-river\n");
+    home.write("running/containers/auth.json", "{\"auths\": {\"r.example\": {\"password\": \"moss-oak-5582-pine\"}}}");
+    let mut command = home.command(&["--credential-files"]);
+    command.env("XDG_CONFIG_HOME", home.path("moved")).env("XDG_RUNTIME_DIR", home.path("running"));
+    let ran = run(&mut command, format!("{TOKEN} hawk-sun-9931-river moss-oak-5582-pine").as_bytes()).ends(0);
+    let of_rclone = "[REDACTED:.config/rclone/rclone.conf]";
+    assert_eq!(ran.out(), format!("{of_rclone} {of_rclone} [REDACTED:containers/auth.json]"));
+    let mut command = home.command(&["--credential-files"]);
+    let ran = run(command.env("XDG_CONFIG_HOME", "moved"), TOKEN.as_bytes()).ends(0);
+    assert_eq!(ran.out(), TOKEN, "a relative directory is ignored");
+}
+
+#[test]
 fn credential_files_are_never_changed_or_exported() {
     let home = Home::new();
     home.write(".vault-token", TOKEN);

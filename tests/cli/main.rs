@@ -8,6 +8,7 @@ mod program;
 mod check;
 mod commands;
 mod credential_files;
+mod credential_formats;
 mod diagnostics;
 mod examples;
 mod explain;

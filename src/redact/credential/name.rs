@@ -73,6 +73,9 @@ const NEUTRAL: &str = "\
 /// The plural words whose entries are credentials, each under its own name.
 const COLLECTIONS: &str = "passwords secrets tokens apikeys stringdata passphrases webhooks keys authorizations";
 
+/// Words of these lists that are domains at the top level.
+const TOP_LEVELS: &str = "at broker date email host id management name store";
+
 /// Words for a user and a password together.
 const PAIRS: &str = "auth basic credential credentials creds userpwd userpass userpassword login ident";
 
@@ -231,6 +234,12 @@ pub(crate) fn names_credential(name: &[u8]) -> bool {
 pub(crate) fn names_pair(name: &[u8]) -> bool {
     let words = Words::of(name);
     words.count.checked_sub(1).is_some_and(|last| is_in(PAIRS, words.get(last)))
+}
+
+/// Whether a word means a setting beside a credential, and is no domain at the top level: `.name`
+/// and `.email` are.
+pub(crate) fn names_setting(word: &[u8]) -> bool {
+    (is_in(PLACES, word) || is_in(DESCRIPTIONS, word)) && !is_in(TOP_LEVELS, word)
 }
 
 /// Whether a name is a plural: its number is a count, and no credential.

@@ -8,7 +8,7 @@
 //!
 //! The leaves are slices of the text. Cost: linear in its length.
 
-use super::super::credential::name::{Meaning, meaning, names_credential, names_pair};
+use super::super::credential::name::{Meaning, meaning, names_credential, names_pair, names_setting};
 use super::super::credential::setting::{is_host, is_setting, is_usual_path};
 use super::super::credential::{colon_of_pair, is_mixed_word, looks_random, may_be_credential};
 use super::written::Written;
@@ -353,7 +353,10 @@ fn is_reference(frame: &Frame<'_>, key: &[u8], value: &[u8]) -> bool {
 /// Whether a key is the name of a host, under which the credential for it stands.
 fn is_host_name(key: &[u8]) -> bool {
     let key = key.strip_prefix(b"https://").unwrap_or(key);
-    key.contains(&b'.') && is_host(key.strip_suffix(b"/").unwrap_or(key))
+    let name = key.strip_suffix(b"/").unwrap_or(key);
+    let last = name.iter().rposition(|byte| *byte == b'.').map(|dot| &name[dot + 1..]);
+    // `github.username`, below `[auth]` of Mercurial.
+    last.is_some_and(|last| !names_setting(last)) && is_host(name)
 }
 
 /// Whether a key is `param-name`, or the like.

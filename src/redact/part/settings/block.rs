@@ -56,7 +56,7 @@ impl<'t> Settings<'t> {
             let flow = self.flow(at + indent);
             if flow.is_structured {
                 self.count(true, at, flow.end);
-                return flow.end;
+                return flow.end + punctuation_len(&text[flow.end..]);
             }
             self.unclosed += u32::from(flow.end > end);
         }
@@ -334,6 +334,11 @@ fn is_comment(content: &[u8]) -> bool {
         || content == b"*"
         || content == b"---"
         || content == b"..."
+}
+
+/// The length of what ends a statement: `};`, and `}.` in Erlang.
+fn punctuation_len(rest: &[u8]) -> usize {
+    usize::from(matches!(rest, [b'.' | b';' | b','] | [b'.' | b';' | b',', b'\r' | b'\n', ..]))
 }
 
 /// `<name`, `<?xml`, `<!--`; not `<<END`.

@@ -48,17 +48,19 @@ impl<'t> Settings<'t> {
                         return Flow { end: at, is_matched: true, is_structured };
                     }
                 }
-                b',' | b';' | b'\n' => {
-                    if byte != b'\n' || word.is_some() {
-                        self.flush(&mut key, &mut word);
-                    }
-                    at += 1;
-                }
-                b':' | b'=' | b'>' => {
+                // `<<"X">>`, a binary of Erlang.
+                b'<' | b'>' if text[at..].starts_with(&[byte; 2]) => at += 2,
+                b':' | b'=' | b'>' | b',' if byte != b',' || self.is_tuple(key, word, &text[at + 1..]) => {
                     if let (None, Some(found)) = (key, word) {
                         key = Some(found.written.text);
                         word = None;
                         is_structured = true;
+                    }
+                    at += 1;
+                }
+                b',' | b';' | b'\n' => {
+                    if byte != b'\n' || word.is_some() {
+                        self.flush(&mut key, &mut word);
                     }
                     at += 1;
                 }
@@ -119,6 +121,14 @@ impl<'t> Settings<'t> {
     fn first_argument(&self) -> Option<&'t [u8]> {
         let frame = self.frames.last().filter(|frame| frame.edge == Edge::Bracket(b'(') && frame.items == 1)?;
         frame.name.map(|index| self.leaves[index].written.text)
+    }
+
+    /// Whether a word before a comma is the key of a string: `{password, <<"X">>}` in Erlang.
+    fn is_tuple(&self, key: Option<&[u8]>, word: Option<Word<'_>>, rest: &[u8]) -> bool {
+        let is_first = self.frames.last().is_some_and(|frame| frame.edge == Edge::Bracket(b'{') && frame.items == 0);
+        let rest = rest.trim_ascii_start();
+        let rest = rest.strip_prefix(b"<<").unwrap_or(rest);
+        is_first && key.is_none() && word.is_some() && matches!(rest, [b'"' | b'\'', ..])
     }
 
     fn is_in_list(&self) -> bool {

@@ -10,6 +10,12 @@ fn settings_that_were_reported() {
 
 /// Texts, and the credentials in them.
 const REPORTED: &[(&str, &[&str])] = &[
+    ("[auth]\nx.prefix = https://h.test\nx.username = joey1\nx.password = kx-5512-lamp\n", &["kx-5512-lamp"]),
+    (
+        "[{rabbit, [{default_user, <<\"joey1\">>}, {default_pass, <<\"kx-5512-lamp\">>}, {port, 5672}]}].\n",
+        &["kx-5512-lamp"],
+    ),
+    ("{password, \"kx-5512-lamp\"}.\n{hostname, \"db.test\"}.\n", &["kx-5512-lamp"]),
     ("{\"bearer\":{\"repo.test\":\"kx-5512-lamp\"}}", &["kx-5512-lamp"]),
     ("\"kind\": \"Secret\"\n\"data\":\n  \"pg\": \"a3gtNTUxMi1sYW1w\"\n", &["a3gtNTUxMi1sYW1w", "kx-5512-lamp"]),
     (
