@@ -94,7 +94,7 @@ impl Prefilter {
         if needles.len() == 0 || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
             return None;
         }
-        let starts = QGrams::new(NEEDLE_LEN_MIN, 1, needles.iter());
+        let starts = QGrams::new(NEEDLE_LEN_MIN, 1, needles.iter(), variant.isa());
         let plan = plan::plan(needles, variant.isa());
         Some(Prefilter { plan, starts, tail: TailPrefilter::new(needles), partial_matches: OnceLock::new() })
     }

@@ -51,7 +51,7 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
     if needles.len() == 1 {
         return alone(needles.get(0));
     }
-    let mut planner = Planner { needles, back: 0, whole_reach: 0 };
+    let mut planner = Planner { needles, isa, back: 0, whole_reach: 0 };
     let teddy = isa.and_then(|isa| planner.teddy(isa));
     let served = teddy.as_ref().map_or(0, |&(len, _)| len);
     let mut tiers: Vec<Tier> = teddy.map(|(_, tier)| tier).into_iter().collect();
@@ -76,6 +76,7 @@ fn alone(needle: &[u8]) -> Plan {
 
 struct Planner<'a> {
     needles: &'a NeedleList,
+    isa: Option<Isa>,
     back: usize,
     whole_reach: usize,
 }
@@ -88,7 +89,7 @@ impl<'a> Planner<'a> {
         if gram_len < LOOK_LEN && !windows.is_empty() {
             self.whole_reach = self.whole_reach.max(back + stride - 1 + LOOK_LEN);
         }
-        let grams = QGrams::new(gram_len, stride, windows.iter().map(|window| window.bytes));
+        let grams = QGrams::new(gram_len, stride, windows.iter().map(|window| window.bytes), self.isa);
         (!windows.is_empty()).then(|| Tier::new(WindowSearch::QGrams(grams), &windows))
     }
 

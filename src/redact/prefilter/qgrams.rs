@@ -1,5 +1,6 @@
 //! One tier of q-grams, with a look every `stride` bytes.
 
+use super::super::isa::Isa;
 use super::bloom::{BloomFilter, is_crowded};
 
 /// The number of looks that share a branch; eight gained nothing more.
@@ -7,14 +8,16 @@ const LOOKS: usize = 4;
 /// The number of bytes read for each look.
 pub(super) const LOOK_LEN: usize = 8;
 
-/// The number of bits per gram, if the cache has room.
-const BITS_PER_GRAM: usize = 64;
+/// The number of bits per gram, if the cache has room. With 64, the table of 100 secrets leaves the
+/// text no room in a second-level cache of 1 MiB: a tenth slower.
+const BITS_PER_GRAM: usize = 32;
 
 /// The tier; see the module's documentation.
 pub(super) struct QGrams {
     gram_len: usize,
     stride: usize,
     grams: Grams,
+    isa: Option<Isa>,
 }
 
 enum Grams {
@@ -24,13 +27,18 @@ enum Grams {
 
 impl QGrams {
     /// A tier for these windows, each of at least `stride - 1 + gram_len` bytes.
-    pub(super) fn new<'a>(gram_len: usize, stride: usize, windows: impl ExactSizeIterator<Item = &'a [u8]>) -> QGrams {
+    pub(super) fn new<'a>(
+        gram_len: usize,
+        stride: usize,
+        windows: impl ExactSizeIterator<Item = &'a [u8]>,
+        isa: Option<Isa>,
+    ) -> QGrams {
         let grams = if is_crowded(windows.len() * stride, BITS_PER_GRAM) {
             Grams::Crowded(set_of(gram_len, stride, windows))
         } else {
             Grams::Roomy(set_of(gram_len, stride, windows))
         };
-        QGrams { gram_len, stride, grams }
+        QGrams { gram_len, stride, grams, isa }
     }
 
     pub(super) fn stride(&self) -> usize {
@@ -41,6 +49,27 @@ impl QGrams {
     /// on, below `end`. On failure, the first of these positions that is not below `end`, or where
     /// the text is too short to look.
     pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
+        match self.isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: each instruction set of this architecture includes BMI2.
+            Some(_) => unsafe { self.find_bmi2(text, from, end) },
+            _ => self.find_any(text, from, end),
+        }
+    }
+
+    /// The same, compiled for shifts by any register: a twentieth faster with 100 secrets.
+    ///
+    /// # Safety
+    ///
+    /// The machine has the features that the function is compiled for.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "bmi1,bmi2")]
+    unsafe fn find_bmi2(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
+        self.find_any(text, from, end)
+    }
+
+    #[inline(always)]
+    fn find_any(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
         match &self.grams {
             Grams::Roomy(grams) => self.find_in(grams, text, from, end),
             Grams::Crowded(grams) => self.find_in(grams, text, from, end),
@@ -67,6 +96,7 @@ impl QGrams {
         !any
     }
 
+    #[inline(always)]
     fn find_in<const BITS: u32>(
         &self,
         grams: &BloomFilter<BITS>,
@@ -81,6 +111,7 @@ impl QGrams {
         }
     }
 
+    #[inline(always)]
     fn find_grams<const GRAM_LEN: usize, const BITS: u32>(
         &self,
         grams: &BloomFilter<BITS>,
