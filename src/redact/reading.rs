@@ -23,8 +23,6 @@ mod quick;
 pub(crate) mod reader;
 pub(crate) mod rule;
 mod run;
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
-mod skip;
 pub(crate) mod spelling;
 pub(crate) mod token;
 pub(crate) mod trigger;

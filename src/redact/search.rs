@@ -95,13 +95,13 @@ impl Search {
     ) {
         self.before = before.then(text);
         // The state of both searches at `at`, as far as they are known to be the same.
-        let (mut at, mut searched, mut differs_until) = (0, state, None);
+        let (mut at, mut searched, mut differs_until) = (0, Searched::To(state), None);
         let mut plain = self.plain.take();
         let mut is_reading = plain.is_some();
         loop {
             if let Some(reading) = plain.as_mut().filter(|_| is_reading) {
                 at = follow(reading, set, text, start, at, read);
-                (searched, differs_until) = (reading.state(), Some(reading.differs_until()));
+                (searched, differs_until) = (Searched::To(reading.state()), Some(reading.differs_until()));
                 if at == text.len() && !reading.agrees(set, self.end) {
                     self.plain = plain;
                     return;
@@ -111,14 +111,14 @@ impl Search {
             if next == text.len() {
                 break;
             }
-            let (position, before) = (start + next as u64, before_at(text, next, before));
+            let (position, before) = (start + next as u64, before_place(text, next, before));
             let alone = trigger::alone(set.joints(), text, next, before);
             let mut passed = alone.as_ref().and_then(|alone| leap(set, text, at..next, alone));
             let mut state = ROOT;
             if passed.is_none() {
                 // No match that the place could interrupt begins before this.
                 let from = at.max(next.saturating_sub(set.needle_len_max()));
-                let earlier = if from == at { searched } else { ROOT };
+                let earlier = if from == at { searched.at(set, text, at) } else { ROOT };
                 state = set.scanner().scan(&text[from..next], earlier, &mut Vec::new());
                 passed = alone.and_then(|alone| pass(set, text, &alone, state));
             }
@@ -136,7 +136,7 @@ impl Search {
         // The search of the text may be in a match that begins before the last difference.
         let raw_start = self.end - set.scanner().held_len(self.state) as u64;
         if differs_until.is_some_and(|until| raw_start < until) {
-            let state = set.scanner().scan(&text[at..], searched, &mut Vec::new());
+            let state = set.scanner().scan(&text[at..], searched.at(set, text, at), &mut Vec::new());
             self.plain = Some(Box::new(Plain::new(set, self.end, state, self.before)));
         }
     }
@@ -166,11 +166,29 @@ impl Search {
     }
 }
 
+/// The state of the search in the plain reading at an offset.
+#[derive(Clone, Copy)]
+enum Searched {
+    To(State),
+    /// Any match has begun in the last bytes, as many as an infix has. Most such states are never
+    /// needed.
+    OnlyLast,
+}
+
+impl Searched {
+    fn at(self, set: &NeedleSet, text: &[u8], at: usize) -> State {
+        match self {
+            Searched::To(state) => state,
+            Searched::OnlyLast => set.scanner().scan(&text[at - INFIX_LEN..at], ROOT, &mut Vec::new()),
+        }
+    }
+}
+
 /// A place where the readings differ, but that no match touches.
 struct Passed {
     /// An offset behind the place, and the state of the search in the plain reading there.
     at: usize,
-    state: State,
+    state: Searched,
     differs_until: usize,
 }
 
@@ -178,7 +196,7 @@ struct Passed {
 /// beside it one behind the other. It lies behind these bytes, in which they do not differ. In logs
 /// most places are such, and all others cost five times as much.
 fn leap(set: &NeedleSet, text: &[u8], clear: Range<usize>, one: &Alone) -> Option<Passed> {
-    const LEN: usize = INFIX_LEN - 1;
+    const LEN: usize = INFIX_LEN;
     let infixes = set.infixes()?;
     let (before, behind) = (text[clear].last_chunk::<LEN>()?, text[one.end..].first_chunk::<LEN>()?);
     let (mut reading, mut len) = ([0; 2 * LEN + 1], LEN);
@@ -188,12 +206,9 @@ fn leap(set: &NeedleSet, text: &[u8], clear: Range<usize>, one: &Alone) -> Optio
         len += 1;
     }
     reading[len..len + LEN].copy_from_slice(behind);
-    if infixes.any_in(&reading[..len + LEN]) {
-        return None;
-    }
-    // Any match that begins at the place or before it would have one of these infixes.
-    let state = behind.iter().try_fold(ROOT, |state, &byte| set.scanner().step(state, byte))?;
-    Some(Passed { at: one.end + LEN, state, differs_until: one.end })
+    // A match that begins before the place ends in the bytes behind it.
+    let is_crossed = infixes.may_cross(&reading[..len + LEN]);
+    (!is_crossed).then_some(Passed { at: one.end + LEN, state: Searched::OnlyLast, differs_until: one.end })
 }
 
 /// Passes a place where the readings differ, without a reader: in logs nearly all are an escape or
@@ -207,7 +222,7 @@ fn pass(set: &NeedleSet, text: &[u8], one: &Alone, mut state: State) -> Option<P
     // byte at least has to stand there, since the next one is read by the byte before it.
     for (len, &byte) in text[one.end..one.clear_until].iter().enumerate() {
         if len > 0 && set.scanner().held_len(state) <= len {
-            return Some(Passed { at: one.end + len, state, differs_until: one.end });
+            return Some(Passed { at: one.end + len, state: Searched::To(state), differs_until: one.end });
         }
         state = set.scanner().step(state, byte)?;
     }
@@ -234,6 +249,14 @@ fn follow(
         }
     }
     at
+}
+
+/// The end of the reading before a place where it begins to differ.
+fn before_place(text: &[u8], place: usize, before: Before) -> Before {
+    match place.checked_sub(1) {
+        Some(last) if matches!(text[place], b'\r' | b'\n') => Before::wrapped_line_end(text[last]),
+        _ => before_at(text, place, before),
+    }
 }
 
 /// The end of the reading before this offset, where it agrees with the text.

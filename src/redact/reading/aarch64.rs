@@ -3,8 +3,7 @@
 use core::arch::aarch64::*;
 
 use super::super::isa::neon::{VECTOR_LEN, Vectors, any_of, has_any, mask};
-use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Earlier, Lookup, Lookups, Wanted};
-use super::skip::skip;
+use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Lookup, Lookups};
 use super::token::TOKEN_RUN_MIN;
 
 /// The number of bytes before a line end that decide whether it may be a trigger.
@@ -12,58 +11,77 @@ const RUN: usize = TOKEN_RUN_MIN as usize;
 // Three vectors cover them.
 const _: () = assert!(VECTOR_LEN <= RUN && RUN <= 3 * VECTOR_LEN);
 
-/// Advances `at` to the first block of text with candidates, and returns them and the text before
-/// the next block; none once no block fits before the end of the text.
+/// The classes of a block.
 ///
 /// # Safety
 ///
 /// The machine has the features that the function is compiled for.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn skip_neon(
-    lookups: &Lookups,
-    text: &[u8],
-    at: &mut usize,
-    earlier: &mut Earlier,
-    wants: Wanted,
-) -> Option<(u64, Earlier)> {
-    let [escapes, line_ends, doubled] =
-        [&lookups.escapes, &lookups.line_ends, &lookups.doubled].map(|table| rows(table));
-    let high = |bytes: uint8x16_t| {
-        let above = vcgtq_s8(vreinterpretq_s8_u8(bytes), vdupq_n_s8(BELOW_TOKENS as i8));
-        vbicq_u8(above, vceqq_u8(bytes, vdupq_n_u8(b'.')))
+pub(super) unsafe fn classify_neon(lookups: &Lookups, block: &[u8; BLOCK_LEN]) -> Block {
+    let bytes = vectors(block.as_ptr());
+    let mask_in = |table: &Lookup| {
+        let rows = rows(table);
+        mask(bytes.map(|bytes| is_in(rows, bytes)))
     };
-    // SAFETY: the callers' addresses have a vector in the text, or before it.
-    let load = |place: *const u8| unsafe { vld1q_u8(place) };
-    let vectors = |place: *const u8| -> Vectors { [0, 1, 2, 3].map(|i| load(place.wrapping_add(VECTOR_LEN * i))) };
-    let block = |place: *const u8| {
+    Block {
+        escapes: mask_in(&lookups.escapes),
+        line_ends: mask_in(&lookups.line_ends),
+        doubled: mask_in(&lookups.doubled),
+        high: mask(bytes.map(|bytes| high(bytes))),
+    }
+}
+
+/// The offset of the first block from `at` on that may have candidates, or where none fits before
+/// the end of the text. At least a block stands before `at`.
+///
+/// # Safety
+///
+/// The machine has the features that the function is compiled for.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn skip_neon(lookups: &Lookups, text: &[u8], mut at: usize, has_doubled: bool) -> usize {
+    let [marks, doubled] = [&lookups.marks, &lookups.doubled].map(|table| rows(table));
+    while at + BLOCK_LEN <= text.len() {
+        let place = text.as_ptr().wrapping_add(at);
         let bytes = vectors(place);
-        let mask_in = |rows: uint8x16_t| mask(bytes.map(|bytes| is_in(rows, bytes)));
-        Block {
-            escapes: mask_in(escapes),
-            line_ends: mask_in(line_ends),
-            doubled: mask_in(doubled),
-            high: mask(bytes.map(high)),
-        }
-    };
-    let has_doubled = wants.doubled != 0;
-    let quick = |place: *const u8| {
-        let bytes = vectors(place);
-        let mut any = any_of(bytes.map(|bytes| is_in(escapes, bytes)));
+        let ends = bytes.map(|bytes| is_in(marks, bytes));
+        // Line ends are below all first bytes of escapes.
+        let escapes = [0, 1, 2, 3].map(|number| vandq_u8(ends[number], vcgtq_u8(bytes[number], vdupq_n_u8(b'\r'))));
+        let mut any = any_of(escapes);
         if has_doubled {
             let [a, b, c, d] = bytes.map(|bytes| is_in(doubled, bytes));
             let first = vandq_u8(a, is_in(doubled, load(place.wrapping_sub(1))));
             let [second, third] = [vandq_u8(b, vextq_u8::<15>(a, b)), vandq_u8(c, vextq_u8::<15>(b, c))];
             any = vorrq_u8(any, any_of([first, second, third, vandq_u8(d, vextq_u8::<15>(c, d))]));
         }
-        let ends = mask(bytes.map(|bytes| is_in(line_ends, bytes)));
+        let ends = mask(ends);
         let ends = ends & !(ends << 1);
         // The bytes up to the first line end: the first 32 and the last 16 of them.
         let run = place.wrapping_add(ends.trailing_zeros() as usize & 63).wrapping_sub(RUN);
         let [a, b, c] = [0, VECTOR_LEN, RUN - VECTOR_LEN].map(|offset| high(load(run.wrapping_add(offset))));
         let is_wrap = !has_any(vmvnq_u8(vandq_u8(vandq_u8(a, b), c))) & (ends != 0);
-        has_any(any) | is_wrap | (ends & ends.wrapping_sub(1) != 0)
-    };
-    skip!(block, quick, text, at, earlier, wants)
+        if has_any(any) | is_wrap | (ends & ends.wrapping_sub(1) != 0) {
+            break;
+        }
+        at += BLOCK_LEN;
+    }
+    at
+}
+
+#[target_feature(enable = "neon")]
+fn load(place: *const u8) -> uint8x16_t {
+    // SAFETY: the callers' addresses have a vector in the text, or before it.
+    unsafe { vld1q_u8(place) }
+}
+
+#[target_feature(enable = "neon")]
+fn vectors(place: *const u8) -> Vectors {
+    [0, 1, 2, 3].map(|number| load(place.wrapping_add(VECTOR_LEN * number)))
+}
+
+#[target_feature(enable = "neon")]
+fn high(bytes: uint8x16_t) -> uint8x16_t {
+    let above = vcgtq_s8(vreinterpretq_s8_u8(bytes), vdupq_n_s8(BELOW_TOKENS as i8));
+    vbicq_u8(above, vceqq_u8(bytes, vdupq_n_u8(b'.')))
 }
 
 /// The bytes of each block that may begin an escape, appended to `out`; as many blocks as fit.

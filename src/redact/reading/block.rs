@@ -35,6 +35,8 @@ pub(super) struct Lookups {
     pub(super) line_ends: Lookup,
     /// The characters that are read as one if they are doubled.
     pub(super) doubled: Lookup,
+    /// The first two.
+    pub(super) marks: Lookup,
 }
 
 /// The byte below all token characters.
@@ -58,6 +60,11 @@ pub(super) struct Earlier {
     pub(super) blanks: u64,
     /// 1 if the last byte is a doubled character, else 0.
     pub(super) doubled: u64,
+}
+
+impl Earlier {
+    /// Any text: with it, more bytes are candidates.
+    pub(super) const UNKNOWN: Earlier = Earlier { blanks: 0, doubled: 1 };
 }
 
 /// The highest bits: those of the bytes before a line end that may be a trigger.

@@ -115,26 +115,26 @@ pub(crate) fn escape(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     }
 }
 
-/// Whether an escape may begin here, by the next two bytes; may be true where none does.
+/// Whether an escape may begin here; may be true where none does. Decides by the bytes before the
+/// next one with which an escape can begin: that may read as any other byte, or as none.
 #[inline]
 pub(super) fn may_begin(text: &[u8]) -> bool {
-    let next: fn(u8, usize) -> bool = match text[0] {
-        b'%' => |byte, _| byte.is_ascii_hexdigit(),
-        b'&' => |byte, at| at == 2 || matches!(byte, b'#' | b'a' | b'g' | b'l' | b'q'),
-        b'#' => |byte, at| matches!(byte, b'0'..=b'3') || at == 2 && matches!(byte, b'4'..=b'7'),
-        b'^' | b'`' => |byte, at| at == 2 || is_mark(byte),
-        _ => return true,
-    };
-    // A byte that begins an escape of its own may read as any other, or as none.
-    for at in 1..=2 {
-        match text.get(at) {
-            Some(byte) if FIRST.contains(byte) => return true,
-            Some(&byte) if !next(byte, at) => return false,
-            Some(_) => {}
-            None => return true,
-        }
+    let rest = &text[1..];
+    match text[0] {
+        b'%' => starts(rest, 2, |_, byte| byte.is_ascii_hexdigit()),
+        b'#' => starts(rest, 3, |_, byte| matches!(byte, b'0'..=b'7')),
+        b'^' | b'`' => starts(rest, 1, |_, byte| is_mark(byte)),
+        b'&' => ENTITIES.iter().any(|(name, _)| starts(rest, name.len(), |at, byte| name[at] == byte)),
+        _ => true,
     }
-    true
+}
+
+/// Whether these bytes may follow one with which an escape can begin: the first `len`, or those
+/// before the next such byte.
+#[inline]
+fn starts(rest: &[u8], len: usize, follows: impl Fn(usize, u8) -> bool) -> bool {
+    let plain = rest.iter().take(len).take_while(|byte| !FIRST.contains(byte));
+    plain.enumerate().all(|(at, byte)| follows(at, *byte))
 }
 
 /// Whether the byte is ASCII punctuation or a blank.
@@ -197,10 +197,12 @@ impl Rest<'_> {
     }
 }
 
+/// The entities of XML, and their characters.
+const ENTITIES: [(&[u8], u8); 5] =
+    [(b"amp;", b'&'), (b"lt;", b'<'), (b"gt;", b'>'), (b"quot;", b'"'), (b"apos;", b'\'')];
+
 /// The five names of XML, and numbers.
 fn entity(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
-    const NAMES: [(&[u8], u8); 5] =
-        [(b"amp;", b'&'), (b"lt;", b'<'), (b"gt;", b'>'), (b"quot;", b'"'), (b"apos;", b'\'')];
     if text.has(1, b'#')? {
         let number = match text.at(2)? {
             Some(b'x' | b'X') => text.ended_number(3, 6, 16, b';')?,
@@ -209,7 +211,7 @@ fn entity(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
         return Ok(number.map(|(number, len)| Escape::character(len, number)));
     }
     let rest = &text.bytes[1..];
-    for (name, byte) in NAMES {
+    for (name, byte) in ENTITIES {
         if rest.starts_with(name) {
             return Ok(Some(Escape::byte(1 + name.len(), byte)));
         }
@@ -422,6 +424,28 @@ mod tests {
         reads(b"\\.", 2, b".");
         assert_eq!(read(b"\\temp9").map(|escape| escape.outside), Some(0));
         assert_eq!(read(b"\\\\zone").map(|escape| escape.outside), Some(2));
+    }
+
+    /// All short texts behind a byte that begins an escape, of the bytes that matter to it.
+    #[test]
+    fn an_escape_may_begin_wherever_one_does() {
+        let mut left_out = 0;
+        for (first, alphabet) in
+            [(b'%', &b"4aG%"[..]), (b'#', b"0128#"), (b'^', b"a& %"), (b'&', b"#x4;ltgamp%"), (b'&', b"quotaps;\\")]
+        {
+            for number in 0..alphabet.len().pow(5) {
+                let digits = (0..5).scan(number, |rest, _| {
+                    let digit = alphabet[*rest % alphabet.len()];
+                    *rest /= alphabet.len();
+                    Some(digit)
+                });
+                let text: Vec<u8> = [first].into_iter().chain(digits).collect();
+                let found = escape(Rest { bytes: &text, is_last: false });
+                assert!(super::may_begin(&text) || matches!(found, Ok(None)), "{:?}", String::from_utf8_lossy(&text));
+                left_out += u32::from(!super::may_begin(&text));
+            }
+        }
+        assert!(left_out > 10_000);
     }
 
     #[test]
