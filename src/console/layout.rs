@@ -61,6 +61,12 @@ impl Notes {
         }
     }
 
+    /// The same, with the errors of one field at another one.
+    pub(super) fn about(mut self, from: &str, to: &'static str) -> Notes {
+        self.errors.iter_mut().filter(|(field, _)| *field == from).for_each(|(field, _)| *field = to);
+        self
+    }
+
     /// The error of a field.
     pub(super) fn of(&self, field: &str) -> Option<&str> {
         self.errors.iter().find(|(found, _)| *found == field).map(|(_, text)| text.as_str())

@@ -33,6 +33,7 @@ pub(super) fn of_field(error: Error) -> (&'static str, String) {
         Error::ValueNeeded | Error::ValueEmpty | Error::ValueTooShort | Error::ValueTooLong | Error::ValueNul => {
             "value"
         }
+        Error::NoGroup { .. } | Error::GroupEmpty { .. } | Error::GroupOfAll => "group",
         Error::NoEnvironment { .. } => "environment",
         Error::NoVariable { .. } => "variable",
         Error::LooksLikeCredential { .. } | Error::DefaultValue { .. } => "setting",

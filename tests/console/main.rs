@@ -14,6 +14,7 @@ mod browser;
 mod import;
 mod pages;
 mod proxy;
+mod readers;
 mod renewal;
 mod story;
 mod traces;

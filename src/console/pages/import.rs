@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 
-use super::secret::scope_fields;
+use super::readers::{self, Readers};
 use crate::console::answer::{Answer, see};
 use crate::console::layout::{self, Notes};
 use crate::console::site::Pending;
@@ -46,7 +46,7 @@ pub(super) fn page(visit: &Visit) -> Answer {
                 input id="file" name="file" type="file" aria-describedby="file-hint";
                 p.hint id="file-hint" { "At most 1 MiB." }
             }
-            (scope_fields(visit.text("scope") == "shared"))
+            (readers::controls(visit, &notes, "scope", (visit.text("scope"), visit.text("group")), ""))
             (layout::check("install", "Automatically install in VMs", is_installed, "New secrets. Rotated ones stay as they are."))
             button { "Show the entries" } " " a href="/" { "Cancel" }
         }
@@ -65,9 +65,18 @@ fn plan(visit: &Visit) -> Result<(ImportFile, ImportPlan, String), Notes> {
     let bytes = if file.is_empty() { &typed } else { file };
     let file = parse(bytes, Dialect::default()).map_err(|error| Notes::error("lines", sentence(&error.to_string())))?;
     let registry = visit.registry();
+    let mut notes = Notes::default();
+    let readers = Readers::read(form, "scope", &mut notes);
+    // Otherwise, each entry would be refused.
+    if let Some(group) = &readers.group {
+        notes.take(registry.group(group));
+    }
+    if !notes.is_empty() {
+        return Err(notes);
+    }
     // Without a scope, new secrets are private, and present ones are found in either scope.
-    let scope = (form.text("scope") == "shared").then_some(Scope::Shared);
-    let options = ImportOptions { scope, install: form.is_checked("install"), ..ImportOptions::default() };
+    let scope = Some(readers.scope).filter(|scope| *scope == Scope::Shared);
+    let options = ImportOptions { scope, group: readers.group.as_ref(), install: form.is_checked("install") };
     let plan = registry.plan_import(&file.items, options, &visit.member);
     let plan = plan.map_err(|error| Notes::refused(error.into()))?;
     let mut id = String::new();

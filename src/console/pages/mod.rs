@@ -7,6 +7,7 @@ mod fields;
 mod history;
 mod import;
 mod members;
+mod readers;
 mod secret;
 mod secrets;
 

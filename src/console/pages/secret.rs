@@ -4,14 +4,22 @@ use maud::{Markup, html};
 use zeroize::Zeroizing;
 
 use super::fields;
+use super::readers::{self, Readers};
 use crate::console::answer::{Answer, see};
 use crate::console::form::Form;
 use crate::console::layout::{self, Notes};
 use crate::console::visit::Visit;
-use crate::console::wording::{NEXT_BOOT, RUNNING, sentence};
+use crate::console::wording::{NEXT_BOOT, RUNNING};
 use crate::registry::name::variable;
 use crate::registry::{By, Draft, Edit, Entry, Error, Fields, Name, Registry, Scope, Value};
 use crate::sys::locked;
+
+/// The field for the scope that a secret moves to. Another one has the present scope.
+const NEW_SCOPE: &str = "new-scope";
+/// The effect of other readers.
+const MOVING: &str = "Other readers are sealed with the value, so choosing them needs the value again. The readers \
+before do not open it any more, and their VMs are without it from their next boot on. They may have kept it: if they \
+must not know the value, save a new one.";
 
 /// Adds a secret.
 pub(super) fn add(visit: &Visit) -> Answer {
@@ -29,7 +37,7 @@ pub(super) fn add(visit: &Visit) -> Answer {
             (layout::marks(visit))
             (layout::line(&notes, "name", "Name", name, &hint))
             (value_fields(&notes, "Value"))
-            (scope_fields(visit.text("scope") == "shared"))
+            (readers::controls(visit, &notes, "scope", (visit.text("scope"), visit.text("group")), ""))
             (install_field(is_installed))
             (fields::controls(visit, &notes, &Fields::default()))
             p { "The value is sealed when you save it, and cannot be read back here. It is " (NEXT_BOOT) "." }
@@ -51,11 +59,12 @@ fn exported(name: &str) -> String {
 fn save_new(visit: &Visit) -> Result<Name, Notes> {
     let form = &visit.form;
     let mut notes = Notes::default();
-    let scope = if form.text("scope") == "shared" { Scope::Shared } else { Scope::Private };
+    let readers = Readers::read(form, "scope", &mut notes);
+    let (scope, group) = (readers.scope, readers.group.as_ref());
     let name = notes.take(form.text("name").parse::<Name>().map_err(Error::Name));
     let fields = fields::read(form, &mut notes);
     if let (Some(name), true) = (&name, notes.is_empty()) {
-        notes.take(visit.registry().check_new(name, scope, None, &fields, &visit.member));
+        notes.take(visit.registry().check_new(name, scope, group, &fields, &visit.member));
     }
     let typed = typed(form, &mut notes);
     let value = typed.as_ref().and_then(|typed| notes.take(Value::new(typed)));
@@ -65,10 +74,11 @@ fn save_new(visit: &Visit) -> Result<Name, Notes> {
         }
         return Err(notes);
     };
-    let draft = Draft { install: form.is_checked("install"), fields, ..Draft::new(name.clone(), scope, value) };
+    let (install, group) = (form.is_checked("install"), readers.group.clone());
+    let draft = Draft { group, install, fields, ..Draft::new(name.clone(), scope, value) };
     let mut change = |registry: &mut Registry, by: &By<'_>| registry.add(&draft, by).map(drop);
     visit.site.change(&visit.member, form.text("base"), &mut change).map_err(Notes::refused)?;
-    visit.site.changed(&visit.member, &format!("added {name} ({})", scope.word()));
+    visit.site.changed(&visit.member, &format!("added {name} ({})", readers.words()));
     Ok(name)
 }
 
@@ -90,10 +100,15 @@ pub(super) fn missing(visit: &Visit, title: &str) -> Answer {
 pub(super) fn edit(visit: &Visit) -> Answer {
     let Some((name, scope, entry)) = named(visit) else { return missing(visit, "Edit a secret") };
     let notes = match visit.form.is_sent().then(|| save(visit, &name, scope, entry)) {
-        Some(Ok(())) => return see(&format!("/?done=saved&name={name}")),
+        Some(Ok(done)) => return see(&format!("/?done={done}&name={name}")),
         Some(Err(notes)) => notes,
         None => Notes::default(),
     };
+    let chosen = match visit.form.is_sent() {
+        true => (visit.form.text(NEW_SCOPE), visit.form.text("group")),
+        false => (scope.word(), entry.group().map_or("", Name::as_str)),
+    };
+    let readers = Readers { scope, group: entry.group().cloned() }.words();
     let is_installed = if visit.form.is_sent() { visit.form.is_checked("install") } else { entry.install };
     let content = html! {
         p {
@@ -102,16 +117,17 @@ pub(super) fn edit(visit: &Visit) -> Answer {
                 Ok(None) => { "In files only, " }
                 Err(_) => {}
             }
-            (scope.word()) ", changed " (layout::time(&entry.changed)) " by " (entry.changed_by()) "."
+            (readers) ", changed " (layout::time(&entry.changed)) " by " (entry.changed_by()) "."
         }
         form.entry method="post" enctype="multipart/form-data" autocomplete="off" {
             (layout::marks(visit))
             input type="hidden" name="name" value=(name);
             input type="hidden" name="scope" value=(scope.word());
             (value_fields(&notes, "New value"))
+            (readers::controls(visit, &notes, NEW_SCOPE, chosen, MOVING))
             (install_field(is_installed))
             (fields::controls(visit, &notes, &entry.fields()))
-            p { "Without a new value, the value stays, but another variable or file needs it again. A change is " (NEXT_BOOT) "; " (RUNNING) "." }
+            p { "Without a new value, the value stays, but other readers and another variable or file need it again. A change is " (NEXT_BOOT) "; " (RUNNING) "." }
             button { "Save the change" } " " a href="/" { "Cancel" } " "
             a href={ "/secrets/delete?scope=" (scope.word()) "&name=" (name) } { "Delete it" }
         }
@@ -119,20 +135,41 @@ pub(super) fn edit(visit: &Visit) -> Answer {
     layout::page(visit, "/", &format!("Edit {name}"), &notes, &content)
 }
 
-fn save(visit: &Visit, name: &Name, scope: Scope, entry: &Entry) -> Result<(), Notes> {
+/// Returns the word for the change in the address of the list.
+fn save(visit: &Visit, name: &Name, scope: Scope, entry: &Entry) -> Result<&'static str, Notes> {
+    let form = &visit.form;
     let mut notes = Notes::default();
-    let fields = fields::changes(&visit.form, &entry.fields(), &mut notes);
-    let typed = typed(&visit.form, &mut notes);
+    let fields = fields::changes(form, &entry.fields(), &mut notes);
+    let readers = Readers { scope, group: entry.group().cloned() };
+    let is_chosen = !form.text(NEW_SCOPE).is_empty();
+    let to = is_chosen.then(|| Readers::read(form, NEW_SCOPE, &mut notes)).filter(|to| *to != readers);
+    let typed = typed(form, &mut notes);
     let value = typed.as_ref().and_then(|typed| notes.take(Value::new(typed)));
+    if to.is_some() && typed.is_none() && notes.of("value").is_none() {
+        notes.take(Err::<(), _>(Error::ValueNeeded));
+    }
     if !notes.is_empty() {
         return Err(notes);
     }
-    let edit = Edit { value, install: Some(visit.form.is_checked("install")), fields, identity: None };
-    let mut change = |registry: &mut Registry, by: &By<'_>| registry.edit(name, Some(scope), &edit, by).map(drop);
-    visit.site.change(&visit.member, visit.form.text("base"), &mut change).map_err(Notes::refused)?;
-    let change = if value.is_some() { "saved a new value of" } else { "changed" };
-    visit.site.changed(&visit.member, &format!("{change} {name} ({})", scope.word()));
-    Ok(())
+    let edit = Edit { value, install: Some(form.is_checked("install")), fields, identity: None };
+    let mut change = |registry: &mut Registry, by: &By<'_>| {
+        registry.edit(name, Some(scope), &edit, by)?;
+        match (&to, value) {
+            (Some(to), Some(value)) => to.take((name, scope), value, registry, by),
+            _ => Ok(()),
+        }
+    };
+    // The name is not edited here: the variable or the readers meet another secret.
+    let field = if to.is_some() { "scope" } else { "variable" };
+    let changed = visit.site.change(&visit.member, form.text("base"), &mut change);
+    changed.map_err(|refused| Notes::refused(refused).about("name", field))?;
+    let (done, change, readers) = match (&to, value) {
+        (Some(to), _) => ("moved", "moved", to),
+        (None, Some(_)) => ("saved", "saved a new value of", &readers),
+        (None, None) => ("saved", "changed", &readers),
+    };
+    visit.site.changed(&visit.member, &format!("{change} {name} ({})", readers.words()));
+    Ok(done)
 }
 
 /// The value of a form: from the field for one line, from the area for several, or from a file.
@@ -181,26 +218,6 @@ fn value_fields(notes: &Notes, label: &str) -> Markup {
             }
             (layout::check("keep-newline", "Keep a newline at the end", false,
                 "Otherwise the last one is left out: editors append it."))
-        }
-    }
-}
-
-pub(super) fn scope_fields(is_shared: bool) -> Markup {
-    let choices = [
-        ("private", "Private", "sealed to you alone", !is_shared),
-        ("shared", "Shared", "sealed to all members", is_shared),
-    ];
-    html! {
-        fieldset {
-            legend { "Scope" }
-            @for (value, label, meaning, is_chosen) in choices {
-                div.box {
-                    input id=(value) name="scope" type="radio" value=(value) checked[is_chosen]
-                        aria-describedby={ (value) "-hint" };
-                    label for=(value) { (label) }
-                    p.hint id={ (value) "-hint" } { (sentence(meaning)) }
-                }
-            }
         }
     }
 }

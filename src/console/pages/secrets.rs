@@ -106,7 +106,7 @@ pub(super) fn page(visit: &Visit) -> Answer {
     layout::page(visit, "/", "Secrets", &Notes::default(), &content)
 }
 
-/// The result of the change that led here. The address names it by one of three words and a name.
+/// The result of the change that led here. The address names it by a word and a name.
 fn done(visit: &Visit) -> Markup {
     let name = visit.query.get("name").parse::<Name>().ok();
     if visit.query.get("done") == "imported" {
@@ -116,6 +116,7 @@ fn done(visit: &Visit) -> Markup {
     let text = name.and_then(|name| match visit.query.get("done") {
         "added" => Some(format!("{name} is saved: {NEXT_BOOT}.")),
         "saved" => Some(format!("{name} is saved: {NEXT_BOOT}; {RUNNING}.")),
+        "moved" => Some(format!("{name} has other readers, from their next VM boot on; {RUNNING}.")),
         "deleted" => Some(format!("{name} is deleted: the next VM boot is without it; {RUNNING}.")),
         _ => None,
     });
