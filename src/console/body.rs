@@ -16,14 +16,10 @@ use crate::sys::locked;
 /// The longest body, in bytes.
 pub(super) const LEN_MAX: usize = 1 << 20;
 /// The time limit for a body.
-const TIME_MAX: Duration = Duration::from_secs(20);
+pub(super) const TIME_MAX: Duration = Duration::from_secs(20);
 
-/// Reads a body. The buffer does not grow, so no copy is left behind.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
-    read_within(TIME_MAX, headers, body).await
-}
-
-async fn read_within(
+/// Reads a body within this time. The buffer does not grow, so no copy is left behind.
+pub(super) async fn read(
     time_max: Duration,
     headers: &HeaderMap,
     mut body: Body,
@@ -86,15 +82,15 @@ mod tests {
     fn a_client_that_sends_a_byte_at_a_time_is_cut_off() {
         let mut headers = HeaderMap::new();
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let mut read = |len: &'static str, time_max| {
+        let mut sent = |len: &'static str, time_max| {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static(len));
             runtime.block_on(async {
                 let slow = Slow(interval(Duration::from_millis(1)));
-                read_within(time_max, &headers, Body::new(slow)).await.map(|read| read.len())
+                read(time_max, &headers, Body::new(slow)).await.map(|read| read.len())
             })
         };
-        assert_eq!(read("1000000", Duration::from_millis(50)), Err(StatusCode::REQUEST_TIMEOUT));
+        assert_eq!(sent("1000000", Duration::from_millis(50)), Err(StatusCode::REQUEST_TIMEOUT));
         // Each byte comes in time, and one more than announced is refused.
-        assert_eq!(read("3", Duration::from_secs(60)), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(sent("3", Duration::from_secs(60)), Err(StatusCode::BAD_REQUEST));
     }
 }

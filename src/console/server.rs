@@ -92,6 +92,7 @@ async fn until_stopped(setup: Setup) -> Result<(), ConsoleError> {
         door,
         check: setup.check,
         emit: setup.emit,
+        body_time_max: body::TIME_MAX,
         states: Mutex::default(),
         kept: Mutex::default(),
         pending: Mutex::default(),
@@ -281,7 +282,7 @@ async fn visit(site: Arc<Site>, target: Target, entered: Entered, query: Query, 
 
 /// The form of a change.
 async fn form(site: &Site, head: &Parts, body: Body) -> Result<Form, Answer> {
-    let body = body::read(&head.headers, body).await.map_err(|status| {
+    let body = body::read(site.body_time_max, &head.headers, body).await.map_err(|status| {
         let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE;
         let text = if is_too_large {
             "The form is too large: it has at most 1 MiB."
@@ -331,4 +332,93 @@ fn enter(site: &Site, head: &Parts, token: &str) -> Response {
         (site.emit)(Event::WrongToken);
     }
     layout::sign_in(status, text).response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::interval;
+
+    use super::*;
+
+    const BODY_TIME_MAX: Duration = Duration::from_millis(300);
+
+    /// Serves a console, and returns its address and a cookie.
+    async fn served() -> (SocketAddr, String) {
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("it listens");
+        let address = listener.local_addr().expect("an address");
+        let door = Door::loopback("alice".parse().expect("a name"), address.port()).expect("random bytes");
+        let token = door.renew().expect("random bytes").expect("it has tokens");
+        let cookie = door.sign_in(&token).expect("the right token");
+        let site = Site {
+            path: "registry.yaml".into(),
+            trust: Vec::new(),
+            key: None,
+            door,
+            check: Arc::new(|_| Err(String::new())),
+            emit: Arc::new(|_| {}),
+            body_time_max: BODY_TIME_MAX,
+            states: Mutex::default(),
+            kept: Mutex::default(),
+            pending: Mutex::default(),
+            has_said_swap: AtomicBool::new(false),
+            stop: Notify::new(),
+        };
+        tokio::spawn(serve(Listener::Tcp(listener), router(&Arc::new(site)), LIMITS, |_| true));
+        (address, cookie.split(';').next().unwrap_or_default().to_owned())
+    }
+
+    /// The head of a request. That of a form says that its own page sends it.
+    fn head(address: SocketAddr, line: &str, more: &str) -> String {
+        format!(
+            "{line} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n{more}\r\n"
+        )
+    }
+
+    /// Sends the head, and then a byte every 10 ms until the answer is there.
+    async fn sent_slowly(address: SocketAddr, head: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream.write_all(head.as_bytes()).await.expect("it is read");
+        let (mut from, mut to) = stream.split();
+        let mut answer = Vec::new();
+        let drip = async {
+            let mut ticks = interval(Duration::from_millis(10));
+            while to.write_all(b"x").await.is_ok() {
+                ticks.tick().await;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = from.read_to_end(&mut answer) => {}
+            () = drip => {}
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[test]
+    fn a_slow_upload_is_cut_off_and_others_are_served() {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let (address, cookie) = served().await;
+            let start = Instant::now();
+            let form = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n";
+            let of_browser = head(address, "POST /secrets/new", &format!("{form}Cookie: {cookie}\r\n"));
+            let of_stranger = head(address, "POST /sign-in", form);
+            let timed = async |head: String| (sent_slowly(address, &head).await, start.elapsed());
+            let asset = timed(head(address, "GET /style.css", ""));
+            let ((browser, ended), (stranger, _), (style, waited)) =
+                tokio::join!(timed(of_browser), timed(of_stranger), asset);
+            assert!(stranger.starts_with("HTTP/1.1 408 "), "{stranger}");
+            // The answer to a form of a session is a redirect.
+            let place = browser.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+            let line = format!("GET {place}");
+            let kept = sent_slowly(address, &head(address, &line, &format!("Cookie: {cookie}\r\n"))).await;
+            assert!(kept.starts_with("HTTP/1.1 408 ") && kept.contains("did not arrive whole"), "{browser}");
+            assert!(style.starts_with("HTTP/1.1 200 ") && waited < ended, "{waited:?}: {style}");
+            assert!(ended >= BODY_TIME_MAX && ended < LIMITS.client_time_max / 2, "{ended:?}");
+        });
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use tokio::sync::Notify;
@@ -35,6 +36,8 @@ pub(super) struct Site {
     pub(super) door: Door,
     pub(super) check: Check,
     pub(super) emit: EventSink,
+    /// The time limit for the body of a request.
+    pub(super) body_time_max: Duration,
     /// The last states of the file, newest first.
     pub(super) states: Mutex<VecDeque<State>>,
     /// Answers to forms that wait for their reader.
