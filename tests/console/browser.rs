@@ -27,6 +27,7 @@ fn the_console_in_a_browser() {
     let _ = fs::remove_dir_all(&pictures);
     fs::create_dir_all(&pictures).unwrap();
     let desk = Desk::new();
+    desk.hushlog(["group", "add", "ops", "alice"], b"").ends(0);
     let console = Console::start(&desk, &[]);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/console/browser/walk.mjs");
     let address = format!("http://{}/?token={}", console.authority, console.token);

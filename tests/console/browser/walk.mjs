@@ -1,5 +1,6 @@
-// Walks through the console in a real browser: with and without JavaScript, by mouse and by
-// keyboard alone, at 360 pixels and in dark mode, with an accessibility audit of each page.
+// Walks through the console in a real browser. Each page has its whole way by mouse in a wide window,
+// by keyboard alone with JavaScript at 360 pixels in dark mode, and by keyboard alone without
+// JavaScript. By keyboard, each page has an accessibility audit and a screenshot in both looks.
 //
 // Usage: walk.mjs ADDRESS DIRECTORY [COMMAND]. Screenshots and the browser's profile go into the
 // directory. Ends with status 1 at the first failure.
@@ -10,7 +11,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { everyForm, refusedToken, scriptedForms, stop } from "./forms.mjs";
+import { everyPage, refusedToken, stop } from "./forms.mjs";
 
 const require = createRequire(pathToFileURL(join(process.env.HUSHLOG_BROWSER_MODULES, "x")));
 const { chromium } = require("playwright-core");
@@ -34,14 +35,43 @@ const began = Date.now();
 const step = (name) => console.log(`${((Date.now() - began) / 1000).toFixed(1)} s: ${name}`);
 
 /** Fails if the audit of the page finds anything, or it is wider than its window. */
-async function audit(name) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
+async function audit(name, of = page) {
+  await of.evaluate(axe);
+  const { passes, violations } = await of.evaluate(() => axe.run());
+  assert(passes.length > 10, `${name}: the audit looked at nothing`);
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
   assert.deepEqual(found, [], name);
-  const [width, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  const [width, window] = await of.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert(width <= window, `${name} is ${width} pixels wide in a window of ${window}`);
-  assert(!(await page.content()).includes(canary), `${name} shows the value`);
+  assert(!(await of.content()).includes(canary), `${name} shows the value`);
+}
+
+const LOOKS = { "wide-light": [1000, "light"], "narrow-dark": [360, "dark"] };
+
+async function show(of, look) {
+  const [width, colorScheme] = LOOKS[look];
+  await of.setViewportSize({ width, height: 800 });
+  await of.emulateMedia({ colorScheme });
+}
+
+/** Switches the scripts of a page off and on, also of one that is loaded, in which an audit has to run. */
+async function scriptSwitch(of) {
+  const session = await of.context().newCDPSession(of);
+  return (isOn) => session.send("Emulation.setScriptExecutionDisabled", { value: !isOn });
+}
+
+/** Audits and pictures a page in both looks. The last one is that of the walk. */
+function inBothLooks(of, walk, own, scripts = () => {}) {
+  return async (name) => {
+    await scripts(true);
+    const other = Object.keys(LOOKS).find((look) => look !== own);
+    for (const look of [other, own]) {
+      await show(of, look);
+      await audit(`${name}, ${walk}, ${look}`, of);
+      await shot(`${walk}-${name}-${look}`, of);
+    }
+    await scripts(false);
+  };
 }
 
 /** Presses Tab until this element has the focus. */
@@ -175,19 +205,22 @@ await page.getByRole("link", { name: "Save it as a secret instead" }).waitFor();
 assert.equal(await page.inputValue("#setting"), "");
 await audit("a credential among defaults");
 
-const quiet = ["/secrets/new", "/members", "/history", "/check"];
-const places = ["/", "/secrets/edit?scope=shared&name=openai-api-key", "/import", "/environments", "/missing", ...quiet];
-// The other pages were audited in their steps, in light mode.
-for (const [name, width, colorScheme, pages] of [["narrow and dark", 360, "dark", places], ["light", 1000, "light", quiet]]) {
-  step(`all pages, ${name}`);
-  await page.setViewportSize({ width, height: 800 });
-  await page.emulateMedia({ colorScheme });
-  for (const place of pages) {
-    await page.goto(base + place);
-    await audit(`${place}, ${name}`);
-    await shot(`${place.replace(/\W+/g, "-")}-${width}-${colorScheme}`);
-  }
+step("a secret moves to a group, and others look at the pages");
+await page.goto(base + "/secrets/edit?scope=shared&name=tls-key");
+await page.selectOption("#group", "ops");
+await page.fill("#value", canary + "-4");
+await page.click("main button");
+await page.getByText("Tls-key has other readers").waitFor();
+await page.getByRole("link", { name: "Is it set?" }).click();
+await page.fill("#name", "TLS_KEY");
+await page.click("main button");
+await page.getByText("TLS_KEY: not set").waitFor();
+for (const name of ["Members", "History"]) {
+  await page.getByRole("link", { name }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
 }
+await page.goto(base + "/missing");
+await inBothLooks(page, "mouse", "wide-light")("missing");
 
 step("other pages can neither frame it nor send a form");
 const other = createServer((_, response) => {
@@ -208,23 +241,32 @@ for (const host of ["localhost", "127.0.0.1"]) {
 }
 other.close();
 
-// The others, which were filled in above, are the same with and without it.
-step("the forms that JavaScript changes, by keyboard alone");
-await page.emulateMedia({ colorScheme: "light" });
-await scriptedForms(page, base, canary + "-4");
+const upload = join(directory, "upload.env");
+writeFileSync(upload, `WALK_TOKEN=${canary}-5`);
 
-step("each page and form by keyboard alone, without JavaScript");
+step("each page by keyboard alone, with JavaScript, narrow and dark");
+await show(page, "narrow-dark");
+await everyPage(page, base, canary + "-6", upload, inBothLooks(page, "scripted", "narrow-dark"));
+
+step("each page by keyboard alone, without JavaScript");
 const plain = await chromium.launch(options);
-const stranger = await plain.newContext({ javaScriptEnabled: false });
-stranger.setDefaultTimeout(15_000);
-await refusedToken(await stranger.newPage(), base, new URL(address).searchParams.get("token"));
-const context = await plain.newContext({ javaScriptEnabled: false, storageState: await browser.storageState() });
-context.setDefaultTimeout(15_000);
-const still = await context.newPage();
-await everyForm(still, base, canary + "-5");
+const plainPage = async (options) => {
+  const context = await plain.newContext(options);
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const scripts = await scriptSwitch(page);
+  await scripts(false);
+  await show(page, "wide-light");
+  return [page, inBothLooks(page, "plain", "wide-light", scripts)];
+};
+const [stranger, strangerAt] = await plainPage({});
+await refusedToken(stranger, base, new URL(address).searchParams.get("token"), strangerAt);
+const [still, stillAt] = await plainPage({ storageState: await browser.storageState() });
+await everyPage(still, base, canary + "-7", upload, stillAt);
 await still.goto(base + "/secrets/new?name=without-script");
 assert.equal(await still.locator("#exported").textContent(), "$WITHOUT_SCRIPT");
-await shot("without-script", still);
+await still.fill("#name", "other");
+assert.equal(await still.locator("#exported").textContent(), "$WITHOUT_SCRIPT", "a script ran");
 await plain.close();
 
 step("the value is nowhere in the browser");
@@ -238,7 +280,7 @@ await page.goBack();
 assert(!(await page.content()).includes(canary));
 const expected = /status of (401|403|404|409|422)|frame-ancestors|Framing/;
 assert.deepEqual(problems.filter((text) => !expected.test(text)), []);
-await stop(page, base);
+await stop(page, base, inBothLooks(page, "scripted", "narrow-dark"));
 await browser.close();
 const files = (path) => statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => files(join(path, name))) : [path];
 const all = readdirSync(profile).flatMap((name) => { try { return files(join(profile, name)); } catch { return []; } });
