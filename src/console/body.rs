@@ -36,8 +36,6 @@ pub(super) async fn read(
     let all = async {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             let data = frame.ok().and_then(|frame| frame.into_data().ok()).ok_or(StatusCode::BAD_REQUEST)?;
-            // The library frees its buffer with the connection.
-            locked::lock(&data);
             if read.len() + data.len() > len {
                 return Err(StatusCode::BAD_REQUEST);
             }

@@ -42,7 +42,8 @@ use crate::sys::locked;
 use crate::sys::node::{self, Bound};
 
 /// The limits of a client. A change may wait 10 seconds for the lock of the file.
-const LIMITS: Limits = Limits { client_time_max: Duration::from_secs(60), clients_max: 64, head_len_max: 16 << 10 };
+const LIMITS: Limits =
+    Limits { client_time_max: Duration::from_secs(60), clients_max: 64, head_len_max: 16 << 10, locks_forms: true };
 /// The time for the last answer, after a page has ended the console.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// The listen backlog of a Unix socket.

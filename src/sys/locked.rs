@@ -1,10 +1,10 @@
 //! Memory that stays out of swap.
 //!
-//! Pages are locked in place: those of a buffer before a secret is read into it, and those of
-//! another library's buffer when a secret has arrived there. They stay locked: a page may have
-//! parts of several buffers, and locks are not counted. The allocator uses the same pages again, so
-//! their number is bounded by the memory that secrets occupied at once. A buffer of 128 KiB or more
-//! has pages of its own, which are unlocked when it is freed.
+//! Pages are locked in place, before a secret is read into them: those of our own buffers, and
+//! those that another library passes to be read into. They stay locked: a page may have parts of
+//! several buffers, and locks are not counted. The allocator uses the same pages again, so their
+//! number is bounded by the memory that secrets occupied at once. A buffer of 128 KiB or more has
+//! pages of its own, which are unlocked when it is freed.
 //!
 //! A separate arena was the alternative. It would copy a value once more, and would not reach the
 //! buffers of the HTTP library, from which every value of a browser comes.

@@ -19,7 +19,8 @@ use super::server::{self, Limits, Listener, is_local};
 use crate::sidecar::metrics::{Metrics, Phase};
 
 /// The limits of a client.
-const LIMITS: Limits = Limits { client_time_max: Duration::from_secs(5), clients_max: 16, head_len_max: 8 << 10 };
+const LIMITS: Limits =
+    Limits { client_time_max: Duration::from_secs(5), clients_max: 16, head_len_max: 8 << 10, locks_forms: false };
 
 /// Answers requests as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
