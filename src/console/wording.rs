@@ -89,10 +89,17 @@ pub(super) fn differences(old: &Registry, new: &Registry) -> Vec<String> {
     if !old.members().eq(new.members()) {
         lines.push("the members were changed".to_owned());
     }
+    if !old.groups().eq(new.groups()) {
+        lines.push("the groups were changed".to_owned());
+    }
     for (name, variables) in new.environments() {
         if old.environment(name).ok() != Some(variables) {
             lines.push(format!("defaults of {name} were changed"));
         }
+    }
+    // An upgrade changes no entry.
+    if lines.is_empty() {
+        lines.push("the format or the revision of the file was changed".to_owned());
     }
     lines
 }

@@ -19,6 +19,7 @@ fn a_change_of_a_newer_file_is_refused_with_the_differences() {
     desk.hushlog(["secret", "delete", "b-token"], b"").ends(0);
     desk.add("c-token", VALUE).ends(0);
     desk.hushlog(["env", "set", "production", "NODE_ENV=x"], b"").ends(0);
+    desk.hushlog(["group", "add", "ops", "alice"], b"").ends(0);
     let before = desk.text();
     let fields: &[(&str, &[u8])] =
         &[("name", b"a-token"), ("scope", b"shared"), ("value", b"sk-live-mine12"), ("note", b"mine")];
@@ -26,6 +27,7 @@ fn a_change_of_a_newer_file_is_refused_with_the_differences() {
     let refused = refused.says("Nothing was saved: the registry was changed").says("a-token (shared) has a new value");
     let refused =
         refused.says("b-token (shared) was deleted").says("c-token (shared) was added").says("production were changed");
+    let refused = refused.says("the groups were changed");
     assert_eq!(desk.text(), before);
     assert_eq!(refused.value("note"), Some("mine"), "what was typed stays");
     assert!(!refused.body.contains("sk-live"), "the value came back");
