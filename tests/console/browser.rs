@@ -10,7 +10,7 @@ use crate::program::{HUSHLOG, run_within};
 use crate::registry::Desk;
 
 /// The limit of the walk.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[linkme::distributed_slice(PROBES)]
 static PACKAGES: (&str, fn() -> bool) = ("tests/console/browser/run --install", || modules().join("axe-core").is_dir());
