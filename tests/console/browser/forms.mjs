@@ -13,6 +13,13 @@ function stopsBefore(selector) {
   return Math.max(0, stops.filter(isAhead).findIndex((element) => element.matches(selector)));
 }
 
+/** Whether the element with the focus can be seen, and not only reached. */
+function isFocusSeen() {
+  const [{ left, top, width, height }] = document.activeElement.getClientRects();
+  const seen = document.elementFromPoint(left + width / 2, top + height / 2);
+  return document.activeElement.contains(seen);
+}
+
 /** The keys of a page. Elements get the focus by Tab. */
 function keys(page) {
   const focus = async (selector) => {
@@ -21,7 +28,9 @@ function keys(page) {
     await Promise.all(Array.from({ length: between }, () => page.keyboard.press("Tab")));
     for (let presses = 0; presses < 60; presses++) {
       await page.keyboard.press("Tab");
-      if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return;
+      if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) {
+        return assert(await page.evaluate(isFocusSeen), `${selector} has the focus, and is not seen`);
+      }
     }
     assert.fail(`${selector} cannot be reached by keyboard`);
   };
