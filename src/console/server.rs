@@ -374,9 +374,9 @@ mod tests {
 
     /// The head of a request. That of a form says that its own page sends it.
     fn head(address: SocketAddr, line: &str, more: &str) -> String {
-        format!(
-            "{line} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n{more}\r\n"
-        )
+        let origin = format!("http://{address}");
+        let own = format!("Host: {address}\r\nOrigin: {origin}\r\nSec-Fetch-Site: same-origin\r\n");
+        format!("{line} HTTP/1.1\r\n{own}{more}\r\n")
     }
 
     /// Sends the head, and then a byte every 10 ms until the answer is there.

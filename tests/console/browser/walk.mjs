@@ -1,6 +1,7 @@
-// Walks through the console in a real browser. Each page has its whole way by mouse in a wide window,
-// by keyboard alone with JavaScript at 360 pixels in dark mode, and by keyboard alone without
-// JavaScript. By keyboard, each page has an accessibility audit and a screenshot in both looks.
+// Walks through the console in a real browser. Each page has its whole way by mouse in a wide
+// window, by keyboard alone with JavaScript at 360 pixels in dark mode, and by keyboard alone
+// without JavaScript. By keyboard, each page has an accessibility audit and a screenshot in both
+// looks.
 //
 // Usage: walk.mjs ADDRESS DIRECTORY [COMMAND]. Screenshots and the browser's profile go into the
 // directory. Ends with status 1 at the first failure.
@@ -54,7 +55,7 @@ async function show(of, look) {
   await of.emulateMedia({ colorScheme });
 }
 
-/** Switches the scripts of a page off and on, also of one that is loaded, in which an audit has to run. */
+/** Switches the scripts of a page off and on, also of a loaded one: an audit is a script. */
 async function scriptSwitch(of) {
   const session = await of.context().newCDPSession(of);
   return (isOn) => session.send("Emulation.setScriptExecutionDisabled", { value: !isOn });
