@@ -26,7 +26,9 @@ pub(crate) fn keys_some_short(count: usize) -> Vec<Vec<u8>> {
 /// Generated passwords of 40 characters, with one in eight a mark: twice as many needles, because
 /// URLs, shells and markup escape marks differently.
 pub(crate) fn passwords(count: usize) -> Vec<Vec<u8>> {
-    let mut random = Random::new(40);
+    // With seed 40, one of a thousand begins as `\x5D` would behind a backslash: its form conflicts
+    // with the mask.
+    let mut random = Random::new(42);
     (0..count).map(|_| (0..KEY_LEN).map(|_| character(&mut random)).collect::<String>().into_bytes()).collect()
 }
 
