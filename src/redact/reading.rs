@@ -44,7 +44,7 @@ pub(crate) fn of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 /// The same with escapes undone to this depth only.
 pub(crate) fn of_depth(text: &[u8], depth: usize) -> Option<Zeroizing<Vec<u8>>> {
-    read(Reader::to_depth(depth), Joints::all(), text, true, |piece| {
+    read(depth, Joints::all(), text, true, |piece| {
         let differs = piece.breaks().is_empty() && piece.bytes() != text;
         differs.then(|| Zeroizing::new(piece.bytes().to_vec()))
     })?
@@ -66,7 +66,7 @@ impl Beginning {
 /// The plain reading of the beginning of a text, up to a break of matches; `None` if it does not
 /// differ. `is_last`: the text ends here.
 pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<Beginning> {
-    read(Reader::to_depth(DEPTH), joints, text, is_last, |piece| {
+    read(DEPTH, joints, text, is_last, |piece| {
         let len = piece.breaks().first().map_or(piece.bytes().len(), |&at| at as usize);
         let mut runs = Vec::new();
         piece.append_runs(0..len, 0, &mut runs);
@@ -75,15 +75,9 @@ pub(crate) fn beginning(joints: &Joints, text: &[u8], is_last: bool) -> Option<B
 }
 
 /// Calls `with` for the reading of a text, if it may differ.
-fn read<T>(
-    mut reader: Reader,
-    joints: &Joints,
-    text: &[u8],
-    is_last: bool,
-    with: impl FnOnce(&Piece<'_>) -> T,
-) -> Option<T> {
+fn read<T>(depth: usize, joints: &Joints, text: &[u8], is_last: bool, with: impl FnOnce(&Piece<'_>) -> T) -> Option<T> {
     if trigger::first(joints, text, 0, Before::default()) == text.len() {
         return None;
     }
-    Some(with(&reader.read(joints, text, 0, is_last)))
+    Some(with(&Reader::to_depth(depth).read(joints, text, 0, is_last)))
 }

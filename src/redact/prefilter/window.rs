@@ -64,28 +64,37 @@ const COMMON: &[&str] = &[
     "LS0tLS1CRUdJTi",
 ];
 
-/// The second bytes of common texts by their first byte, both in lower case.
-static PAIRS: [u128; 128] = pairs();
+/// The common texts by their first and their second byte, in either case: a bit for each.
+static STARTS: [[u64; 256]; 2] = starts();
 
-const fn pairs() -> [u128; 128] {
-    let (mut pairs, mut number) = ([0; 128], 0);
+const fn starts() -> [[u64; 256]; 2] {
+    let (mut starts, mut number) = ([[0; 256]; 2], 0);
     while number < COMMON.len() {
         let text = COMMON[number].as_bytes();
-        pairs[text[0].to_ascii_lowercase() as usize] |= 1 << text[1].to_ascii_lowercase();
+        let mut at = 0;
+        while at < starts.len() {
+            starts[at][text[at].to_ascii_lowercase() as usize] |= 1 << number;
+            starts[at][text[at].to_ascii_uppercase() as usize] |= 1 << number;
+            at += 1;
+        }
         number += 1;
     }
-    pairs
+    starts
 }
 
 /// The length of the common text at the start of these bytes, if there is some.
+#[inline]
 fn common_len(bytes: &[u8]) -> Option<usize> {
     let &[first, second, ..] = bytes else { return None };
-    let low = |byte: u8| byte.to_ascii_lowercase() & 127;
-    if PAIRS[usize::from(low(first))] >> low(second) & 1 == 0 {
-        return None;
+    let mut texts = STARTS[0][usize::from(first)] & STARTS[1][usize::from(second)];
+    while texts != 0 {
+        let text = COMMON[texts.trailing_zeros() as usize].as_bytes();
+        if bytes.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text)) {
+            return Some(text.len());
+        }
+        texts &= texts - 1;
     }
-    let begins = |text: &&&str| bytes.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text.as_bytes()));
-    COMMON.iter().find(begins).map(|text| text.len())
+    None
 }
 
 /// The search for windows; it keeps its memory from needle to needle.
@@ -139,24 +148,39 @@ impl WindowFinder {
         if shared >= 8 {
             add(0..shared.min(bytes.len()), WEIGHT_SHARED);
         }
-        for (i, three) in bytes.windows(3).enumerate() {
-            if three[0] == three[1] && three[1] == three[2] {
-                add(i..i + 3, WEIGHT_REPEATED);
-            } else if are_plain(three) {
-                add(i + 1..i + 2, WEIGHT_PLAIN);
+        // Without a branch for each byte, so that it becomes vector instructions.
+        let mut is_repeated = false;
+        for (three, weight) in threes(bytes).zip(&mut self.weights[bytes.len().min(1)..]) {
+            let repeated = are_equal(three);
+            is_repeated |= repeated;
+            *weight += if are_plain(three) & !repeated { WEIGHT_PLAIN } else { 0 };
+        }
+        if is_repeated {
+            for (at, _) in threes(bytes).enumerate().filter(|(_, three)| are_equal(*three)) {
+                self.weights[at..at + 3].iter_mut().for_each(|sum| *sum += WEIGHT_REPEATED);
             }
         }
     }
 }
 
+/// Each three bytes in a row.
+#[inline]
+fn threes(bytes: &[u8]) -> impl Iterator<Item = [u8; 3]> {
+    let [second, third] = [1, 2].map(|from| bytes.get(from..).unwrap_or_default());
+    bytes.iter().zip(second).zip(third).map(|((&first, &second), &third)| [first, second, third])
+}
+
 /// Whether the bytes are all lower-case letters or all digits.
 #[inline]
-fn are_plain(bytes: &[u8]) -> bool {
-    match bytes[0] {
-        b'a'..=b'z' => bytes.iter().all(u8::is_ascii_lowercase),
-        b'0'..=b'9' => bytes.iter().all(u8::is_ascii_digit),
-        _ => false,
-    }
+fn are_plain(bytes: [u8; 3]) -> bool {
+    let are_letters = bytes.iter().fold(true, |all, byte| all & byte.is_ascii_lowercase());
+    let are_digits = bytes.iter().fold(true, |all, byte| all & byte.is_ascii_digit());
+    are_letters | are_digits
+}
+
+#[inline]
+fn are_equal(bytes: [u8; 3]) -> bool {
+    (bytes[0] == bytes[1]) & (bytes[1] == bytes[2])
 }
 
 #[cfg(test)]
