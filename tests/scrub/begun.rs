@@ -88,6 +88,27 @@ fn ap_a_rest_beside_masks_of_whole_secrets_is_completed() {
     assert_files(scratch.path(), &before);
 }
 
+/// A file that is all mask goes on with the masks of the one before it, in either order of names.
+#[test]
+fn ap_a_rest_behind_a_file_that_is_all_mask_is_completed() {
+    let (len, cut) = (VALUE.len(), 10);
+    for names in [["a.log.3", "a.log.2", "a.log.1"], ["a.log-20261101", "a.log-20261102", "a.log-20261103"]] {
+        let files_of = |rest: &str| {
+            let middle = stars(len - cut + len - 8);
+            [
+                (names[0], format!("one {}", stars(cut))),
+                (names[1], middle),
+                (names[2], String::new()),
+                ("a.log", format!("{rest} two\n")),
+            ]
+        };
+        let scratch = files(&files_of(&VALUE[len - 8..]));
+        run(&mut scrub(["--check".as_ref(), scratch.path().as_os_str()])).ends(1);
+        run(&mut scrub([scratch.path()])).ends(0);
+        assert_files(scratch.path(), &files_of(&stars(8)));
+    }
+}
+
 /// A file that ends within an unfinished secret is not joined to a mask in another file.
 #[test]
 fn ap_a_rest_on_its_way_is_waited_for_beside_a_mask() {

@@ -14,6 +14,8 @@ use crate::container::rest_len_min;
 pub(super) struct Pieces<'a> {
     bytes: &'a [u8],
     pieces: Vec<Piece>,
+    /// The numbers of mask bytes that may precede the first piece in other files.
+    before: &'a [usize],
 }
 
 struct Piece {
@@ -43,8 +45,8 @@ impl Rest {
 }
 
 impl<'a> Pieces<'a> {
-    /// Splits the bytes at these offsets.
-    pub(super) fn new(bytes: &'a [u8], begins: &[usize], filler: u8) -> Pieces<'a> {
+    /// Splits the bytes at these offsets. Masks of these lengths may precede them.
+    pub(super) fn new(bytes: &'a [u8], begins: &[usize], before: &'a [usize], filler: u8) -> Pieces<'a> {
         let ends = begins.iter().skip(1).copied().chain([bytes.len()]);
         let piece = |(number, (&begin, end)): (usize, (&usize, usize))| {
             let is_mask = |byte: &&u8| **byte == filler;
@@ -55,7 +57,7 @@ impl<'a> Pieces<'a> {
             };
             Piece { range: begin..end, masked }
         };
-        Pieces { bytes, pieces: begins.iter().zip(ends).enumerate().map(piece).collect() }
+        Pieces { bytes, pieces: begins.iter().zip(ends).enumerate().map(piece).collect(), before }
     }
 
     /// The longest remainder of a secret across the boundary after the first piece. It is exact,
@@ -63,7 +65,8 @@ impl<'a> Pieces<'a> {
     /// complete must be exact.
     pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
         let boundary = self.pieces.first()?.range.end;
-        let is_sum = sums(set, self.pieces.iter().map(|piece| piece.masked).max()?);
+        let before_max = self.before.iter().max().copied().unwrap_or_default();
+        let is_sum = sums(set, self.pieces.iter().map(|piece| piece.masked).max()? + before_max);
         let all = set.expose().enumerate().flat_map(|(number, needle)| {
             let starts = boundary.saturating_sub(needle.len().saturating_sub(1))..boundary;
             let is_sum = &is_sum;
@@ -88,8 +91,9 @@ impl<'a> Pieces<'a> {
             if range.len() <= piece.masked {
                 // Mask bytes beyond this secret's own.
                 let more = if number == 0 || range.end == all.end { piece.masked - range.len() } else { 0 };
+                let before = if number == 0 { self.before } else { &[] };
                 is_exact &= more == 0;
-                is_beside_whole &= is_sum[more];
+                is_beside_whole &= is_sum[more] || before.iter().any(|before| is_sum[before + more]);
             } else if self.bytes[range.clone()] == needle[range.start - start..range.end - start] {
                 ranges.push(range);
             } else {

@@ -42,6 +42,8 @@ pub(super) struct Row<'a> {
     /// The mask byte.
     pub(super) filler: Option<u8>,
     pub(super) texts: Vec<&'a Text>,
+    /// The files that may precede the first one, from the nearest, for each order of the names.
+    pub(super) before: [Vec<&'a Text>; 2],
 }
 
 /// Bytes read from a row, one file after the other.
@@ -105,6 +107,11 @@ impl End {
     /// Whether nothing can continue across the boundary.
     pub(super) fn is_closed(&self, filler: Option<u8>) -> bool {
         self.format.is_none() && !self.may_be_begun(filler) && !self.is_held
+    }
+
+    /// Whether the whole file may be masked.
+    pub(super) fn may_be_all_mask(&self, filler: Option<u8>) -> bool {
+        self.tail.iter().all(|&byte| Some(byte) == filler)
     }
 
     /// Whether a partially masked secret may cross the boundary.
@@ -272,10 +279,10 @@ impl Row<'_> {
     /// growing.
     pub(super) fn search_begun(&self, end: &End, is_growing: bool) -> io::Result<Option<Found>> {
         let Some(filler) = self.filler.filter(|_| end.may_be_begun(self.filler)) else { return Ok(None) };
-        let needle_len_max = margin(self.set) as usize + 1;
-        // Enough to see the full extent of the masks of adjacent secrets.
-        let most = needle_len_max + MASKS_LEN_MAX.min(3 * needle_len_max);
+        let most = self.masks_len_max();
         let (start, tail) = self.texts[0].tail(most as u64)?;
+        let is_all_mask = start == 0 && tail.iter().all(|&byte| byte == filler);
+        let before = if is_all_mask { self.masked_before(filler)? } else { Vec::new() };
         let (tail_len, mut bytes, mut begins) = (tail.len(), tail, vec![0]);
         for text in &self.texts[1..] {
             let left = (tail_len + most).saturating_sub(bytes.len());
@@ -285,11 +292,37 @@ impl Row<'_> {
             begins.push(bytes.len());
             extend(&mut bytes, &text.beginning(left)?);
         }
-        let Some(rest) = Pieces::new(&bytes, &begins, filler).rest(self.set, is_growing) else { return Ok(None) };
+        let Some(rest) = Pieces::new(&bytes, &begins, &before, filler).rest(self.set, is_growing) else {
+            return Ok(None);
+        };
         let at = |place: usize| start + place as u64;
         let ranges: Vec<_> = rest.ranges.iter().map(|range| at(range.start)..at(range.end)).collect();
         let joined = Joined { start, bytes, begins: begins.into_iter().map(at).collect() };
         Ok(Some(joined.found(rest.needle, &ranges)))
+    }
+
+    /// Enough bytes to see the full extent of the masks of adjacent secrets.
+    fn masks_len_max(&self) -> usize {
+        let needle_len_max = margin(self.set) as usize + 1;
+        needle_len_max + MASKS_LEN_MAX.min(3 * needle_len_max)
+    }
+
+    /// The lengths of the masks that end right before the first file, if that is all mask.
+    fn masked_before(&self, filler: u8) -> io::Result<Vec<usize>> {
+        let (mut lens, most) = (Vec::new(), self.masks_len_max());
+        for texts in &self.before {
+            let mut len = 0;
+            for text in texts {
+                let (start, tail) = text.tail(most as u64)?;
+                let masked = tail.iter().rev().take_while(|&&byte| byte == filler).count();
+                len += masked;
+                if start > 0 || masked < tail.len() || len >= most {
+                    break;
+                }
+            }
+            lens.extend((len > 0).then_some(len));
+        }
+        Ok(lens)
     }
 }
 

@@ -187,6 +187,14 @@ enum Look {
     Begun,
 }
 
+/// The files around one, as the order of their names may be read.
+struct Around {
+    /// Those that may follow it, in order.
+    rows: Vec<Vec<usize>>,
+    /// Those that may precede it, the nearest first.
+    before: [Vec<usize>; 2],
+}
+
 struct Search<'a> {
     rules: Rules<'a>,
     boundaries: &'a Boundaries,
@@ -200,13 +208,15 @@ impl Search<'_> {
     fn end_of(&mut self, log: &Log, at: usize, look: Look, writer: &mut Option<MaskWriter>) -> bool {
         let (rotated, site) = (&log.rotated, log.rotated[at]);
         let current = || log.current.into_iter();
-        let down = rotated[..at].iter().rev().copied().take(FOLLOWERS_MAX).chain(current()).collect();
-        let up = rotated[at + 1..].iter().copied().take(FOLLOWERS_MAX).chain(current()).collect();
-        let mut rows: Vec<Vec<usize>> = vec![down, up, current().collect()];
+        let down: Vec<usize> = rotated[..at].iter().rev().copied().take(FOLLOWERS_MAX).collect();
+        let up: Vec<usize> = rotated[at + 1..].iter().copied().take(FOLLOWERS_MAX).collect();
+        let with_current = |sites: &[usize]| sites.iter().copied().chain(current()).collect();
+        let mut rows: Vec<Vec<usize>> = vec![with_current(&down), with_current(&up), current().collect()];
         rows.retain(|row| !row.is_empty());
         rows.dedup();
+        let around = Around { rows, before: [up, down] };
         for _ in 0..TRIES_MAX {
-            match self.end(site, &rows, look, writer) {
+            match self.end(site, &around, look, writer) {
                 Err(Halt::Changed) => {}
                 Ok(may_be_begun) => return may_be_begun,
                 // An unreadable file is reported by its own scrub.
@@ -220,16 +230,10 @@ impl Search<'_> {
     }
 
     /// Searches the boundaries of a file with those that may follow it.
-    fn end(
-        &mut self,
-        site: usize,
-        rows: &[Vec<usize>],
-        look: Look,
-        writer: &mut Option<MaskWriter>,
-    ) -> Result<bool, Halt> {
+    fn end(&mut self, site: usize, around: &Around, look: Look, writer: &mut Option<MaskWriter>) -> Result<bool, Halt> {
         let Some(older) = self.open(site)? else { return Ok(false) };
         let (set, filler) = (self.rules.scrubber.set(), self.rules.scrubber.part_filler());
-        if older.text.compression.is_some() && !self.may_go_on(rows)? {
+        if older.text.compression.is_some() && !self.may_go_on(&around.rows)? {
             return Ok(false);
         }
         let end = End::of(set, &older.text)?;
@@ -237,14 +241,16 @@ impl Search<'_> {
             return Ok(false);
         }
         let is_growing = older.text.compression.is_none() && is_live_since(older.text.stat()?.st_mtime as _);
-        for row in rows {
-            let mut members = Vec::new();
-            for &site in row {
-                // An empty file is no boundary.
-                members.extend(self.open(site)?.filter(|member| member.id != older.id));
-            }
+        let [up, down] = &around.before;
+        let before = match look {
+            Look::Begun if end.may_be_all_mask(filler) => [self.members(up, &older)?, self.members(down, &older)?],
+            _ => Default::default(),
+        };
+        for row in &around.rows {
+            let members = self.members(row, &older)?;
             let texts = [&older].into_iter().chain(&members).map(|member| &member.text).collect();
-            let row = Row { set, filler, texts };
+            let before = before.each_ref().map(|members| members.iter().map(|member| &member.text).collect());
+            let row = Row { set, filler, texts, before };
             let found = match look {
                 Look::Whole => row.search(&end, is_growing)?,
                 Look::Begun => row.search_begun(&end, is_growing)?.into_iter().collect(),
@@ -259,6 +265,15 @@ impl Search<'_> {
             }
         }
         Ok(end.may_be_begun(filler))
+    }
+
+    /// Opens the files of a row. An empty file is no boundary.
+    fn members(&self, sites: &[usize], but: &Member) -> Result<Vec<Member>, Halt> {
+        let mut members = Vec::new();
+        for &site in sites {
+            members.extend(self.open(site)?.filter(|member| member.id != but.id));
+        }
+        Ok(members)
     }
 
     /// Whether a file that may follow begins with the remainder of a secret. Only then is a
