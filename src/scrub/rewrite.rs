@@ -68,13 +68,13 @@ impl Place<'_> {
     /// Searches the content, and also a compressed file's own bytes: names, comments and frames
     /// without content. Changes nothing.
     pub(super) fn count(&self, scrubber: &Scrubber) -> Result<Findings, ScrubError> {
-        self.count_but(scrubber).map(|(findings, _)| findings)
+        self.count_but(scrubber, scrubber.masks_partial()).map(|(findings, _)| findings)
     }
 
     /// Like [`count`](Place::count). Also returns ranges that are no needle by themselves: the
     /// rests of secrets under incomplete masks and, in a container log, the parts of secrets across
     /// records.
-    fn count_but(&self, scrubber: &Scrubber) -> Result<(Findings, Vec<Range<u64>>), ScrubError> {
+    fn count_but(&self, scrubber: &Scrubber, masks_partial: bool) -> Result<(Findings, Vec<Range<u64>>), ScrubError> {
         let (mut findings, mut parts) = (Findings::default(), Vec::new());
         let format = self.format()?;
         if let Some(format) = format {
@@ -115,8 +115,9 @@ impl Place<'_> {
                 }
             }
         }
-        finder.finish(scrubber.masks_partial()).for_each(note);
-        findings.bytes = finder.end();
+        let partial_left = !masks_partial && scrubber.masks_partial() && finder.is_at_partial_match();
+        finder.finish(masks_partial).for_each(note);
+        (findings.bytes, findings.partial_left) = (finder.end(), partial_left);
         if format == Some(RecordFormat::Docker) {
             regions.extend(parts.iter().chain(self.claimed).cloned());
             parts.extend(self.escapes(regions)?);
@@ -155,7 +156,12 @@ impl Place<'_> {
         if lease.is_none() && is_live(self.file.as_fd())? {
             return Err(ScrubError::Live);
         }
-        let (findings, mut parts) = self.count_but(scrubber)?;
+        // A writer that rotation gave a new file completes the secret there.
+        let goes_on = self.compression.is_none() && is_live(self.file.as_fd())?;
+        let masks_partial = scrubber.masks_partial() && !goes_on;
+        let (mut findings, mut parts) = self.count_but(scrubber, masks_partial)?;
+        let is_claimed = self.claimed.iter().any(|range| range.end == findings.bytes);
+        findings.partial_left &= !is_claimed;
         parts.extend_from_slice(self.claimed);
         parts.sort_by_key(|part| part.start);
         let filler = scrubber.part_filler();
@@ -169,7 +175,8 @@ impl Place<'_> {
             return Ok(findings);
         }
         let temporary = Temporary::new(self.directory)?;
-        self.write_content(scrubber, &Parts { parts, filler: filler.unwrap_or_default() }, &temporary.file)?;
+        let parts = Parts { parts, filler: filler.unwrap_or_default() };
+        self.write_content(scrubber, &parts, masks_partial, &temporary.file)?;
         self.copy_attributes(&before, &temporary.file)?;
         fsync(&temporary.file)?;
         let now = fstat(self.file)?;
@@ -186,10 +193,16 @@ impl Place<'_> {
         Ok(findings)
     }
 
-    fn write_content(&self, scrubber: &Scrubber, parts: &Parts, new: &File) -> Result<(), ScrubError> {
+    fn write_content(
+        &self,
+        scrubber: &Scrubber,
+        parts: &Parts,
+        masks_partial: bool,
+        new: &File,
+    ) -> Result<(), ScrubError> {
         let out = BufWriter::with_capacity(WRITE_LEN, new);
         let mut content = self.content()?;
-        let mut redactor = Redactor::new(Arc::clone(scrubber.set())).mask_partial(scrubber.masks_partial());
+        let mut redactor = Redactor::new(Arc::clone(scrubber.set())).mask_partial(masks_partial);
         match self.compression {
             None => redact(&mut content, parts, &mut redactor, out)?.flush()?,
             #[cfg(feature = "compress")]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::harness::rng::Rng;
 use crate::program::session::needs;
 use crate::scrub::{
-    VALUE, age, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool,
+    NAME, VALUE, age, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool,
     write_old,
 };
 
@@ -107,6 +107,24 @@ fn ap_a_rest_behind_a_file_that_is_all_mask_is_completed() {
         run(&mut scrub([scratch.path()])).ends(0);
         assert_files(scratch.path(), &files_of(&stars(8)));
     }
+}
+
+/// Rotation gave the writer a new file: a rewrite takes the old one's end for no end either.
+#[test]
+fn ap_a_rewrite_leaves_a_half_whose_rest_is_on_its_way() {
+    let (first, rest) = VALUE.split_at(VALUE.len() - 4);
+    let before = [("a.log.1", format!("one {VALUE} {first}")), ("a.log", String::new())];
+    let after = |end: &str, next: String| [("a.log.1", format!("one [REDACTED:{NAME}] {end}")), ("a.log", next)];
+    let scratch = files(&before);
+    let log = scratch.path().join("a.log.1");
+    File::options().append(true).open(&log).expect("ours").set_modified(SystemTime::now()).expect("ours");
+    let ran = run(&mut scrub(["--rewrite".as_ref(), scratch.path().as_os_str()])).ends(0);
+    assert!(ran.err().contains("it ends in the beginning of a secret"), "{}", ran.err());
+    assert_files(scratch.path(), &after(first, String::new()));
+    write_old(&scratch.path().join("a.log"), format!("{rest} two\n").as_bytes());
+    age(&log);
+    run(&mut scrub(["--rewrite".as_ref(), scratch.path().as_os_str()])).ends(0);
+    assert_files(scratch.path(), &after(&stars(first.len()), format!("{} two\n", stars(rest.len()))));
 }
 
 /// A file that ends within an unfinished secret is not joined to a mask in another file.
