@@ -13,6 +13,10 @@ use std::path::Path;
 /// The extensions of compressed files, which cannot be appended to.
 const COMPRESSED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
 
+/// Marks that are words: `app.log.old`.
+const WORDS: &[&[u8]] = &[b"old", b"bak", b"prev", b"previous", b"orig", b"save"];
+/// The separators of a mark.
+const SEPARATORS: &[u8] = b".-_@:+";
 /// The minimum number of digits in a date.
 const DATE_LEN: usize = 6;
 /// Numbers after a log's name from here on are dates.
@@ -37,17 +41,32 @@ pub fn number(name: &OsStr, rotated: &OsStr) -> Option<u32> {
     number.filter(|number| *number < NUMBER_MAX)
 }
 
-/// The log names that a file of this name may have had, before rotation put a number or a date
-/// after the name, or a date before its extension. `web-1.log` is a log of its own: a number there
-/// often marks the first of several programs.
+/// The log names that a file of this name may have had, before rotation put a number, a date or a
+/// word after the name, or a date before its extension. `web-1.log` is a log of its own: a number
+/// there often marks the first of several programs.
 pub fn logs_of(name: &OsStr) -> Vec<OsString> {
-    let counted = |is_whole: bool| {
+    let marked = |is_whole: bool| {
         let mut readings = readings(name.as_bytes());
-        readings.find(|reading| reading.tail.is_empty() == is_whole && reading.is_counted())
+        readings.find(|reading| reading.tail.is_empty() == is_whole && reading.is_mark())
     };
-    let inner =
-        counted(false).filter(|reading| reading.mark.iter().filter(|byte| byte.is_ascii_digit()).count() >= DATE_LEN);
-    counted(true).into_iter().chain(inner).map(|reading| OsString::from_vec(reading.log())).collect()
+    let inner = marked(false).filter(Reading::is_date);
+    marked(true).into_iter().chain(inner).map(|reading| OsString::from_vec(reading.log())).collect()
+}
+
+/// Whether rotation makes `other` from a log with this name, also by compressing it: one of
+/// [`logs_of`], or with a number or word between dots, as in `app.1.log`.
+pub fn is_rotated_from(other: &OsStr, name: &OsStr) -> bool {
+    let is_made = |reading: &Reading<'_>| {
+        let is_whole = reading.tail.is_empty() || reading.mark.starts_with(b".");
+        is_whole && reading.is_mark() || reading.is_date()
+    };
+    readings(plain(other)).any(|reading| reading.is_of(name.as_bytes()) && is_made(&reading))
+}
+
+/// A file's name without the extension of a compressor.
+fn plain(name: &OsStr) -> &[u8] {
+    let bytes = name.as_bytes();
+    compressed_extension(name).map_or(bytes, |end| &bytes[..bytes.len() - end.len() - 1])
 }
 
 /// An interpretation of a name as that of a log with a mark in it.
@@ -73,8 +92,23 @@ impl Reading<'_> {
     /// beside it.
     fn is_counted(&self) -> bool {
         let rest = self.mark.get(1..).unwrap_or_default();
-        rest.iter().any(u8::is_ascii_digit)
-            && rest.iter().all(|byte| byte.is_ascii_digit() || b".-_@:+TZ".contains(byte))
+        let is_of_time = |byte: &u8| byte.is_ascii_digit() || SEPARATORS.contains(byte) || b"TZ".contains(byte);
+        rest.iter().any(u8::is_ascii_digit) && rest.iter().all(is_of_time)
+    }
+
+    /// Whether the mark is a number or time with as many digits as a date.
+    fn is_date(&self) -> bool {
+        self.is_counted() && self.mark.iter().filter(|byte| byte.is_ascii_digit()).count() >= DATE_LEN
+    }
+
+    /// Whether the mark identifies a rotated file.
+    fn is_mark(&self) -> bool {
+        self.is_counted() || self.is_word()
+    }
+
+    /// Whether the mark is a word that programs give to the last file.
+    fn is_word(&self) -> bool {
+        WORDS.contains(&self.mark.get(1..).unwrap_or_default())
     }
 }
 
@@ -105,9 +139,7 @@ pub fn logs(names: &[OsString]) -> Vec<Log> {
     let known: HashMap<&[u8], usize> = names.iter().enumerate().map(|(at, name)| (name.as_bytes(), at)).collect();
     let mut logs: HashMap<Vec<u8>, Vec<(&[u8], usize)>> = HashMap::new();
     for (at, name) in names.iter().enumerate() {
-        let plain =
-            compressed_extension(name).map_or(name.as_bytes(), |end| &name.as_bytes()[..name.len() - end.len() - 1]);
-        if let Some(reading) = best(plain, &known) {
+        if let Some(reading) = best(plain(name), &known) {
             logs.entry(reading.log()).or_default().push((reading.mark, at));
         }
     }
@@ -121,14 +153,14 @@ pub fn logs(names: &[OsString]) -> Vec<Log> {
     found
 }
 
-/// The interpretation of a rotated file's name: the longest number or time, or else the shortest
-/// other mark on the name of an existing file.
+/// The interpretation of a rotated file's name: the longest number or time, or a word, or else the
+/// shortest other mark on the name of an existing file.
 fn best<'a>(name: &'a [u8], known: &HashMap<&[u8], usize>) -> Option<Reading<'a>> {
-    let counted = readings(name).find(|reading| reading.is_counted());
+    let marked = readings(name).find(Reading::is_mark);
     // A name such as `10.0.0.1`, or one of many `part-7`, is a log of its own if no related file is
     // beside it.
-    let others = readings(name).filter(|reading| !reading.is_counted() && known.contains_key(&reading.log()[..]));
-    counted.or_else(|| others.last())
+    let others = readings(name).filter(|reading| !reading.is_mark() && known.contains_key(&reading.log()[..]));
+    marked.or_else(|| others.last())
 }
 
 /// Compares text with numbers in it by value.
@@ -183,6 +215,48 @@ mod tests {
         assert_eq!(logs("0.log.20261124-101010"), "0.log");
         assert_eq!((logs("web-1.log"), logs("web-1.log.2")), (String::new(), "web-1.log".into()));
         assert_eq!((logs("app.log"), logs("0.log"), logs(".1")), Default::default());
+        assert_eq!(
+            (logs("app.log.old"), logs("app.log.0"), logs("app-old.log")),
+            ("app.log".into(), "app.log".into(), String::new())
+        );
+    }
+
+    #[test]
+    fn au_names_that_other_programs_give_rotated_files() {
+        let is = |other: &str| is_rotated_from(OsStr::new(other), OsStr::new("app.log"));
+        // logrotate with its options, savelog, log4j and others.
+        for other in [
+            "app.log.1",
+            "app.log.1.gz",
+            "app.log-20261130",
+            "app.log-20261130.gz",
+            "app.log-2026-11-30",
+            "app.log.0",
+            "app.log-20261130-1530",
+            "app.log.2026-11-30_15-30.zst",
+            "app.log-1796052600",
+            "app.1.log",
+            "app.log.old",
+            "app-20261130.log",
+            "app.2026-11-30.0.log.gz",
+            "app.old.log",
+            "app.log.bak",
+            "app.log_20261130",
+        ] {
+            assert!(is(other), "{other}");
+        }
+        for other in [
+            "app.log",
+            "app-1.log",
+            "app-errors.log",
+            "app.log.json",
+            "app2.log",
+            "web.log.1",
+            "app.log.",
+            "app.log.gz",
+        ] {
+            assert!(!is(other), "{other}");
+        }
     }
 
     #[test]
@@ -207,6 +281,7 @@ mod tests {
         assert_eq!(of(&["a.1.log", "a.log"]), one("a.1.log", Some("a.log")));
         assert_eq!(of(&["0.log.20261127-101010.gz", "0.log"]), one("0.log.20261127-101010.gz", Some("0.log")));
         assert_eq!(of(&["a.log.old", "a.log"]), one("a.log.old", Some("a.log")));
+        assert_eq!(of(&["a.log.old", "a.log.1"]), one("a.log.1 a.log.old", None));
         assert_eq!(
             of(&["a-2026-11-27T10-11-12.123.log", "a-2026-11-27T10-11-12.45.log"]),
             one("a-2026-11-27T10-11-12.45.log a-2026-11-27T10-11-12.123.log", None)

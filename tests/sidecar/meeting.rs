@@ -141,6 +141,67 @@ fn au_the_files_of_the_standard_streams_are_not_followed() {
     sidecar.file_is("logs/out", &format!("one {MASK}\ntwo\n"));
 }
 
+const ROTATED: [&str; 6] =
+    ["out.log-20261130", "out.log-20261130-1530", "out.log.old", "out.log.0", "out.log.7", "out.1.log"];
+
+/// Other programs may rotate a sink, under names of their own.
+#[test]
+fn au_names_of_other_programs_for_a_sinks_files_are_known() {
+    let place = Place::new();
+    let follow =
+        |files: &str| format!("name: app, source: {{ files: \"DIR/{files}\" }}, sink: {{ file: DIR/logs/out.log }}");
+    for name in ROTATED {
+        meets(&place, &[&follow(&format!("logs/{name}"))], "which is a rotated file of the sink of stream app");
+    }
+    for name in ROTATED {
+        append(&place.path("logs").join(name), "old\n");
+    }
+    symlink("logs", place.path("link")).expect("it is free");
+    symlink("logs/out.log-20261130", place.path("linked")).expect("it is free");
+    for name in ROTATED {
+        let what = format!("logs/{name}, which is a rotated file of the sink of stream app");
+        leaves_out(&place, &[&follow("logs/*")], &what);
+        leaves_out(&place, &[&follow("**/*")], &what);
+        leaves_out(&place, &[&follow("link/*")], &what);
+    }
+    meets(&place, &[&follow("linked")], "which is a rotated file of the sink of stream app");
+    // Others are logs of their own.
+    for name in ["out-1.log", "out-errors.log", "out.log.json", "other.log-20261130"] {
+        append(&place.path("logs").join(name), "theirs\n");
+        let config = configure(&place, &[&follow("logs/*")]);
+        let ran = run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(0);
+        assert!(!ran.err().contains(name), "{name}: {}", ran.err());
+    }
+}
+
+/// One line in is one line out, though another program rotates the sink again and again.
+#[test]
+fn au_a_sink_that_others_rotate_is_not_followed() {
+    let place = Place::new();
+    let config = configure(&place, &["name: app, source: { files: \"DIR/logs/*\" }, sink: { file: DIR/logs/out.log }"]);
+    append(&place.path("logs/a.log"), "0\n");
+    let mut sidecar = place.start(&config);
+    sidecar.file_is("logs/out.log", "0\n");
+    for (number, name) in ROTATED.iter().enumerate() {
+        fs::rename(sidecar.path("logs/out.log"), sidecar.path("logs").join(name)).expect("it is there");
+        append(&sidecar.path("logs/a.log"), format!("{}\n", number + 1));
+        sidecar.says(&format!("{name} is not followed"));
+        sidecar.file_is("logs/out.log", &format!("{}\n", number + 1));
+    }
+    // The next one finds them as well.
+    sidecar.stop();
+    let place = sidecar.into_place();
+    append(&place.path("logs/a.log"), "end\n");
+    let mut sidecar = place.start(&config);
+    sidecar.file_is("logs/out.log", &format!("{}\nend\n", ROTATED.len()));
+    append(&sidecar.path("logs/a.log"), "more\n");
+    sidecar.file_is("logs/out.log", &format!("{}\nend\nmore\n", ROTATED.len()));
+    for (number, name) in ROTATED.iter().enumerate() {
+        sidecar.file_is(&format!("logs/{name}"), &format!("{number}\n"));
+    }
+    sidecar.stop();
+}
+
 /// Renamed at run time to a name that is followed, which no check at the start can see.
 #[test]
 fn au_a_sink_that_gets_a_followed_name_is_not_followed() {

@@ -4,7 +4,7 @@
 //! Existing files are compared by device and inode, and others by their resolved paths. A loop
 //! through a program or another machine cannot be detected.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,6 +19,7 @@ use crate::sidecar::config::{OnAway, Outlet, Plan, SourcePlan};
 use crate::sidecar::sink::file::rotated_paths;
 use crate::sidecar::source::follow::FollowedPaths;
 use crate::sys::file::{FileId, kind, without_links};
+use crate::sys::rotation::is_rotated_from;
 
 /// Two parts of a plan that cannot share a path.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ struct Spot {
     /// The whole directory: nothing else belongs below it.
     is_whole: bool,
     is_rotated: bool,
+    /// A sink writes it, and other programs may rotate it.
+    is_sinks_file: bool,
 }
 
 const APART: &str = "use a different path for each of them";
@@ -108,6 +111,7 @@ fn sinks(plan: &Plan, spots: &mut Spots, has_streams: bool) {
             }
             Outlet::File { path, rotate_keep, .. } => {
                 spots.add(Role::Makes, &what, path);
+                spots.all.iter_mut().last().into_iter().for_each(|spot| spot.is_sinks_file = true);
                 let rotated = format!("a rotated file of the sink of stream {stream}");
                 let first = spots.all.len();
                 rotated_paths(path, *rotate_keep).for_each(|path| spots.add(Role::Makes, &rotated, &path));
@@ -143,8 +147,33 @@ fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
                 left_out.push(format!("stream {} skips {path}, which is {}", stream.name, spot.what));
             }
         }
+        for (path, what) in rotated_by_others(spots, found.paths()) {
+            let path = text::path(path);
+            if !found.is_pattern() {
+                return Err(Meeting {
+                    text: format!("stream {} follows {path}, which is {what}", stream.name),
+                    hint: APART,
+                });
+            }
+            left_out.push(format!("stream {} skips {path}, which is {what}", stream.name));
+        }
     }
     Ok(left_out)
+}
+
+/// Those of these paths that another program may have made by rotating the file of a sink, and the
+/// sinks. Paths of the plan itself are left out.
+fn rotated_by_others<'a>(spots: &'a Spots, paths: &'a [PathBuf]) -> Vec<(&'a Path, String)> {
+    let known: HashSet<&Path> = spots.all.iter().map(|spot| &*spot.path).collect();
+    let sinks: Vec<&Spot> = spots.all.iter().filter(|spot| spot.is_sinks_file).collect();
+    let of = |path: &'a PathBuf| {
+        let name = path.file_name().filter(|_| !known.contains(&**path))?;
+        let is_of = |sink: &&&Spot| {
+            sink.path.parent() == path.parent() && sink.path.file_name().is_some_and(|log| is_rotated_from(name, log))
+        };
+        sinks.iter().find(is_of).map(|sink| (&**path, format!("a rotated file of {}", sink.what)))
+    };
+    paths.iter().filter_map(of).collect()
 }
 
 /// Fails if streams feed each other in a loop. `gives`: the sink, and the stream that begins where
@@ -202,6 +231,7 @@ impl Spots {
             file,
             is_whole,
             is_rotated: false,
+            is_sinks_file: false,
         });
     }
 
@@ -214,7 +244,8 @@ impl Spots {
             _ => return,
         };
         let file = Some(FileId::from(&stat));
-        self.all.push(Spot { role, what, path: PathBuf::new(), file, is_whole: false, is_rotated: false });
+        let path = PathBuf::new();
+        self.all.push(Spot { role, what, path, file, is_whole: false, is_rotated: false, is_sinks_file: false });
     }
 
     /// Fails if two conflicting roles share a path. Returns the sinks that end where a stream

@@ -1,8 +1,9 @@
 //! The sidecar's own files, which no stream follows: secrets, identities and keys, the state,
-//! spools, and the files of sinks (rotated ones included), of standard output and of standard
-//! error.
+//! spools, and the files of sinks (rotated ones included, whichever program rotates them), of
+//! standard output and of standard error.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use rustix::fs::{FileType, fstat};
 use crate::sidecar::config::{OnAway, Outlet, Plan};
 use crate::sidecar::sink::file::rotated_paths;
 use crate::sys::file::{FileId, kind};
+use crate::sys::rotation::is_rotated_from;
 
 /// The maximum depth of directories, as for secrets.
 const DEPTH_MAX: usize = 16;
@@ -18,7 +20,17 @@ const DEPTH_MAX: usize = 16;
 /// Paths of the sidecar's own files, and of directories that hold only such files.
 pub(crate) struct Own {
     paths: Vec<PathBuf>,
+    /// The files of sinks, and their rotated ones.
     sinks: Vec<PathBuf>,
+    /// Those of them that any program may rotate.
+    rotating: Vec<PathBuf>,
+}
+
+/// The sidecar's own files at one moment.
+pub(crate) struct OwnFiles {
+    ids: HashMap<FileId, OwnFile>,
+    /// The names of sinks, by their directories.
+    sinks: HashMap<FileId, Vec<OsString>>,
 }
 
 /// A file of the sidecar's own.
@@ -26,6 +38,8 @@ pub(crate) struct Own {
 pub(crate) enum OwnFile {
     /// A sink writes it: it lies among logs as a matter of course.
     OfSink,
+    /// Its name is one that rotation gives to the file of a sink.
+    RotatedOfSink,
     Other,
 }
 
@@ -43,17 +57,25 @@ impl Own {
             }
             _ => None,
         });
+        let rotating = plan.sinks.iter().filter_map(|sink| match &sink.outlet {
+            Outlet::File { path, .. } => Some(path.clone()),
+            _ => None,
+        });
         let made = plan.state.clone().into_iter().chain(spools);
-        Own { paths: secrets.iter().cloned().chain(made).collect(), sinks: sinks.flatten().collect() }
+        Own {
+            paths: secrets.iter().cloned().chain(made).collect(),
+            sinks: sinks.flatten().collect(),
+            rotating: rotating.collect(),
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn of(paths: Vec<PathBuf>) -> Own {
-        Own { paths, sinks: Vec::new() }
+        Own { paths, sinks: Vec::new(), rotating: Vec::new() }
     }
 
     /// The current identities of these files: a replaced secret has a new one.
-    pub(crate) fn ids(&self) -> HashMap<FileId, OwnFile> {
+    pub(crate) fn files(&self) -> OwnFiles {
         let gathered = |paths: &[PathBuf]| {
             let mut ids = HashSet::new();
             paths.iter().for_each(|path| gather(path, DEPTH_MAX, &mut ids));
@@ -61,7 +83,23 @@ impl Own {
         };
         let sinks = gathered(&self.sinks).into_iter().map(|file| (file, OwnFile::OfSink));
         let sinks = sinks.chain(standard().map(|file| (file, OwnFile::OfSink)));
-        sinks.chain(gathered(&self.paths).into_iter().map(|file| (file, OwnFile::Other))).collect()
+        let ids = sinks.chain(gathered(&self.paths).into_iter().map(|file| (file, OwnFile::Other))).collect();
+        let mut names: HashMap<FileId, Vec<OsString>> = HashMap::new();
+        for path in &self.rotating {
+            let directory = path.parent().and_then(|directory| fs::metadata(directory).ok());
+            if let (Some(directory), Some(name)) = (directory, path.file_name()) {
+                names.entry(FileId::from(&directory)).or_default().push(name.to_owned());
+            }
+        }
+        OwnFiles { ids, sinks: names }
+    }
+}
+
+impl OwnFiles {
+    /// The role of a file with this name in this directory, if it is one of them.
+    pub(crate) fn role(&self, file: FileId, directory: FileId, name: &OsStr) -> Option<OwnFile> {
+        let is_rotated = || self.sinks.get(&directory)?.iter().any(|sink| is_rotated_from(name, sink)).then_some(());
+        self.ids.get(&file).copied().or_else(|| is_rotated().map(|()| OwnFile::RotatedOfSink))
     }
 }
 

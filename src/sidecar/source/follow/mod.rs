@@ -44,7 +44,7 @@ use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-use super::own::{Own, OwnFile};
+use super::own::{Own, OwnFile, OwnFiles};
 use crate::redact::text;
 use crate::scrub::{compression_of, is_named};
 use crate::sidecar::checkpoint::{Checkpoints, Found, Key};
@@ -132,7 +132,7 @@ struct Follow {
     told: HashSet<PathBuf>,
     refused: HashSet<PathBuf>,
     /// hushlog's own files, as far as this look has needed them.
-    own: Option<HashMap<FileId, OwnFile>>,
+    own: Option<OwnFiles>,
     /// Readers whose end the next file at a path waits for, after a rename during an open.
     waiting: HashMap<PathBuf, Arc<Shared>>,
     /// The paths found in this look, with their files unless they are links, and the rotated file
@@ -411,16 +411,20 @@ impl Follow {
         if let Some(shared) = self.files.in_hand(&key) {
             return Ok(Some((key, Some(shared))));
         }
-        check_placed(&stat, &dir.stat_self()?)?;
-        match self.own.get_or_insert_with(|| self.files.own.ids()).get(&key.file) {
-            Some(OwnFile::OfSink) => {
-                self.leave(name.file(), "hushlog writes to it");
-                return Ok(Some((key, None)));
-            }
+        let directory = dir.stat_self()?;
+        check_placed(&stat, &directory)?;
+        let own = self.own.get_or_insert_with(|| self.files.own.files());
+        let why = match own.role(key.file, FileId::from(&directory), base) {
+            Some(OwnFile::OfSink) => "hushlog writes to it",
+            Some(OwnFile::RotatedOfSink) => "its name is that of a rotated file of a sink",
             Some(OwnFile::Other) => {
                 return Err(io::Error::new(ErrorKind::PermissionDenied, "it is one of hushlog's own files"));
             }
-            None => {}
+            None => "",
+        };
+        if !why.is_empty() {
+            self.leave(name.file(), why);
+            return Ok(Some((key, None)));
         }
         if let Some(what) = compression_of(file.as_fd())? {
             self.leave(name.file(), &format!("it is compressed ({what})"));

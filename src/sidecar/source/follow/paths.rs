@@ -14,6 +14,8 @@ pub(crate) struct FollowedPaths {
     /// The same with links resolved, as far as it is no pattern.
     resolved: Pattern,
     files: HashSet<FileId>,
+    /// Their paths with links resolved.
+    paths: Vec<PathBuf>,
 }
 
 impl FollowedPaths {
@@ -26,8 +28,12 @@ impl FollowedPaths {
         let resolved = Pattern::new(pattern)?.without_links();
         let pattern = Pattern::new(pattern)?;
         let found = pattern.walk().matches.into_iter().filter(|found| !is_named(exclude, &found.path));
-        let files = found.map(|found| FileId::from(&found.stat)).collect();
-        Ok(FollowedPaths { pattern, resolved, files })
+        let (files, mut paths): (_, Vec<PathBuf>) =
+            found.map(|found| (FileId::from(&found.stat), found.target.unwrap_or(found.path))).unzip();
+        paths.extend(resolved.path().filter(|path| !is_named(exclude, path)));
+        paths.sort_unstable();
+        paths.dedup();
+        Ok(FollowedPaths { pattern, resolved, files, paths })
     }
 
     /// Whether it may match several paths.
@@ -38,6 +44,11 @@ impl FollowedPaths {
     /// Whether a file at this path, which has no links, would be followed.
     pub(crate) fn matches(&self, path: &Path) -> bool {
         self.pattern.matches(path) || self.resolved.matches(path)
+    }
+
+    /// The paths that are followed now, and the one path of no pattern.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
     }
 
     /// Whether this file exists under any name that would be followed.

@@ -102,6 +102,15 @@ impl Pattern {
         self.0.iter().any(|part| !matches!(part, Part::Name(_)))
     }
 
+    /// The path that it names, if it is no pattern.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        let name = |part: &Part| match part {
+            Part::Name(name) => Some(name.clone()),
+            Part::Match(_) | Part::Any => None,
+        };
+        std::iter::once(Some(OsString::from("/"))).chain(self.0.iter().map(name)).collect()
+    }
+
     /// The same pattern, with links resolved in its leading plain names.
     pub(super) fn without_links(self) -> Pattern {
         let Pattern(mut parts) = self;

@@ -248,11 +248,13 @@ fn open_copy(
         && stat.st_size as u64 >= offset
         && head.is_of(&file)?
         && tail.is_before(&file, offset)?;
-    check_placed(&stat, &copy.dir.stat_self()?)?;
+    let directory = copy.dir.stat_self()?;
+    check_placed(&stat, &directory)?;
+    let is_own = || files.own.files().role(copy.file, FileId::from(&directory), &copy.name).is_some();
     let key = key(&of.stream, copy.file);
     // If the pattern matches it too, it is read as a file of its own.
     let is_done = files.checkpoints.is_done(&key, &file)?;
-    if !is_it || is_done || files.in_hand(&key).is_some() || files.own.ids().contains_key(&copy.file) {
+    if !is_it || is_done || files.in_hand(&key).is_some() || is_own() {
         return Ok(None);
     }
     let len = stat.st_size as u64;
