@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use crate::program::HUSHLOG;
 use crate::program::session::needs;
+use crate::program::{HUSHLOG, hushlog, run};
 use crate::sidecar::{MASK, Place, Sidecar, VALUE, until};
 
 fn append(sidecar: &Sidecar, text: &str) -> File {
@@ -116,6 +116,57 @@ fn av_an_unfinished_line_without_a_rest_goes_out() {
         sidecar.file_is("out", &format!("1 {MASK}\n2, and more than that\n"));
         sidecar.stop();
     }
+}
+
+/// At any length, half a secret goes out as at the end of a stream: whether the file was renamed,
+/// copied or deleted, and whether an empty one is in its place.
+#[test]
+fn av_half_a_secret_goes_out_as_at_the_end_of_a_stream() {
+    let record = |text: &str| format!("2021-11-18T14:47:34.72+00:00 stdout P {text}\n");
+    for (format, ends) in [("", false), ("", true), (", format: cri", true)] {
+        let place = Place::new();
+        fs::create_dir(place.path("logs")).expect("room for a directory");
+        let text = |of: &str| if format.is_empty() { of.to_owned() } else { record(of) };
+        let begun = |len: usize| format!("{len} {}", &VALUE[..len]);
+        let logs: Vec<_> = (1..VALUE.len()).map(|len| place.path("logs").join(format!("{len}.log"))).collect();
+        for (len, log) in (1..).zip(&logs) {
+            fs::write(log, text(&begun(len))).expect("room for a file");
+        }
+        let config = place.configure(&format!(
+            "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/lib/state\ncontrol: DIR/control\nstreams:\n  \
+             - {{ name: app, source: {{ files: \"DIR/logs/*.log\" }}, sink: {{ file: DIR/out }}{format} }}\n"
+        ));
+        let mut sidecar = place.start(&config);
+        let all: u64 = (1..VALUE.len()).map(|len| text(&begun(len)).len() as u64).sum();
+        let read = || sidecar.status()["streams"][0]["bytes_in"].as_u64().expect("a number");
+        until("all was read", || read() >= all);
+        for (at, log) in logs.iter().enumerate() {
+            match at % 3 {
+                0 => fs::remove_file(log).expect("it is there"),
+                _ => fs::rename(log, log.with_extension("moved")).expect("one directory"),
+            }
+            if ends {
+                fs::write(log, "").expect("room for a file");
+            }
+        }
+        let mut wanted: Vec<String> = (1..VALUE.len()).map(|len| text(&end_of_a_stream(&begun(len)))).collect();
+        wanted.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
+        wanted.sort();
+        let lines = || {
+            let out = fs::read_to_string(sidecar.path("out")).unwrap_or_default();
+            let mut lines: Vec<String> = out.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        until("all went out", || lines().len() >= wanted.len());
+        assert_eq!(lines(), wanted);
+        sidecar.stop();
+    }
+}
+
+/// A stream that ends in this text, as the filter masks it.
+fn end_of_a_stream(text: &str) -> String {
+    run(hushlog(["--env", "API_TOKEN"]).env("API_TOKEN", VALUE), text.as_bytes()).ends(0).out()
 }
 
 /// Its rest comes after the beginning was emitted.
