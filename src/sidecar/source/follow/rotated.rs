@@ -1,6 +1,6 @@
 //! Rotated files of a log: the directories that are searched, and how the files are recognized.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -94,31 +94,53 @@ pub(super) fn former(now: &Name, before: &Path) -> Option<Spot> {
 pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>, listings: &mut Listings) -> Vec<Rotated> {
     let mut all = Vec::new();
     for spot in spots {
-        let (mut those, are_all) = listed(spot, &listings.of(&spot.dir));
-        if !are_all {
-            // It has been renamed, and only a new listing has the name.
+        let mut those = listed(spot, &listings.of(&spot.dir));
+        // A rotation renames the files one after the other: some may have been seen under two
+        // names, and others under none.
+        for _ in 0..RENAMED_MAX {
+            if those.as_ref().is_some_and(|those| is_stable(spot, those)) {
+                break;
+            }
             listings.clear();
-            (those, _) = listed(spot, &listings.of(&spot.dir));
+            those = listed(spot, &listings.of(&spot.dir)).or(those);
         }
-        all.extend(those);
+        all.extend(those.unwrap_or_default());
     }
     all
 }
 
-/// The rotated files of a listing, and whether all of them exist.
-fn listed(spot: &Spot, listing: &Listing) -> (Vec<Rotated>, bool) {
-    let (mut those, mut are_all) = (Vec::new(), true);
+/// The rotated files of a listing. None: one of the names is gone.
+fn listed(spot: &Spot, listing: &Listing) -> Option<Vec<Rotated>> {
+    let mut those = Vec::new();
     let names = listing.rotated(&spot.name);
     for name in names.into_iter().chain(spot.is_former.then_some(&*spot.name)) {
-        let stat = spot.dir.stat(name);
-        are_all &= name == spot.name || !stat.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let stat = match spot.dir.stat(name) {
+            Err(error) if error.kind() == ErrorKind::NotFound && name != spot.name => return None,
+            stat => stat,
+        };
         let Some(stat) = stat.ok().filter(|stat| kind(stat) == FileType::RegularFile) else { continue };
         let number = rotation::number(&spot.name, name);
         let (file, modified, len) = (FileId::from(&stat), modified(&stat), stat.st_size as u64);
         let (dir, base, name) = (Rc::clone(&spot.dir), spot.name.clone(), name.to_owned());
         those.push(Rotated { dir, base, name, file, modified, len, number });
     }
-    (those, are_all)
+    Some(those)
+}
+
+/// Whether all numbered files of a log have kept their names, and no other file has got a number
+/// that follows one of theirs. A file's number only grows, and renames leave one number free at a
+/// time: so at one moment, these were all of them.
+fn is_stable(spot: &Spot, those: &[Rotated]) -> bool {
+    let numbered: HashMap<u32, FileId> = those.iter().filter_map(|other| Some((other.number?, other.file))).collect();
+    if numbered.is_empty() {
+        return true;
+    }
+    let near: HashSet<u32> = [0].iter().chain(numbered.keys()).flat_map(|&number| number..=number + 2).collect();
+    near.into_iter().all(|number| {
+        let mut name = spot.name.clone();
+        name.push(format!(".{number}"));
+        spot.dir.stat(&name).ok().map(|stat| FileId::from(&stat)) == numbered.get(&number).copied()
+    })
 }
 
 /// The copy of a file made before it was truncated or rewritten: it begins as the file did, and has
@@ -263,4 +285,29 @@ fn open_copy(
     let mut part = Part::new(file, key, slot)?;
     part.is_copy = true;
     Ok(Some(Link::new(part, Shared::beside())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ap_a_listing_of_half_a_rotation_is_repeated() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for name in ["a.log", "a.log.1", "a.log.2"] {
+            std::fs::write(at(name), name).unwrap();
+        }
+        let dir = Rc::new(Dir::open(place.path(), Links::Trusted).unwrap());
+        let spot = Spot { dir, name: "a.log".into(), is_former: false };
+        let mut listings = Listings::default();
+        std::fs::rename(at("a.log.2"), at("a.log.3")).unwrap();
+        listings.of(&spot.dir);
+        // All of the listed names lead to files, but not to all files.
+        std::fs::rename(at("a.log.1"), at("a.log.2")).unwrap();
+        std::fs::rename(at("a.log"), at("a.log.1")).unwrap();
+        let found = rotated([&spot].into_iter(), &mut listings);
+        let names: Vec<&OsStr> = found.iter().map(|other| &*other.name).collect();
+        assert_eq!(names, ["a.log.1", "a.log.2", "a.log.3"]);
+    }
 }
