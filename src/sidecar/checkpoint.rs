@@ -31,7 +31,7 @@ use super::event::{Event, EventSink};
 use super::sink::OutputSync;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
-use crate::sys::file::{FileId, check_owner, others_can_write};
+use crate::sys::file::{Birth, FileId, check_owner, others_can_write};
 use crate::sys::mutex::lock;
 use crate::sys::private;
 use crate::sys::replace::replace_in;
@@ -74,6 +74,8 @@ pub(crate) struct Position {
     /// Its last modification time, in nanoseconds, and its length then.
     pub(crate) modified: i64,
     pub(crate) len: u64,
+    /// The time of birth of the file.
+    pub(crate) birth: Birth,
     /// It was read to its end, has been rotated away, and has no writers.
     pub(crate) is_done: bool,
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Stat, fgetxattr, fstat};
+use rustix::fs::{AtFlags, FileType, Stat, StatxFlags, fgetxattr, fstat, statx};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
@@ -33,6 +33,17 @@ impl FileId {
     pub fn of(file: impl AsFd) -> io::Result<FileId> {
         Ok(FileId::from(&fstat(file)?))
     }
+}
+
+/// A file's time of birth, in seconds and nanoseconds; `None` if the file system has none. Another
+/// file may get the inode number, but has another time.
+pub(crate) type Birth = Option<(i64, u32)>;
+
+/// The time of birth of an open file.
+pub(crate) fn birth(file: impl AsFd) -> Birth {
+    let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
+    let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    is_known.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
 impl From<&Stat> for FileId {

@@ -7,12 +7,9 @@ use std::cell::RefCell;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Stat, StatxFlags, fstat, statx};
+use rustix::fs::{FileType, Stat, fstat};
 
-use super::file::{FileId, kind};
-
-/// A file's time of birth, in seconds and nanoseconds; `None` if the file system has none.
-pub(super) type Birth = Option<(i64, u32)>;
+use super::file::{Birth, FileId, birth, kind};
 
 /// A file that was read.
 pub(super) struct ReadFile {
@@ -58,11 +55,4 @@ fn note_with(path: Option<&Path>, found: impl FnOnce() -> Option<(Stat, Birth)>)
             recording.push(ReadFile { id: FileId::from(&stat), birth, path });
         }
     });
-}
-
-/// The time of birth of an open file.
-pub(super) fn birth(file: impl AsFd) -> Birth {
-    let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
-    let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-    is_known.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }

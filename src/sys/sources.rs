@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::file::FileId;
+use super::file::{Birth, FileId, birth};
 use super::input::Input;
-use super::recording::{self, Birth, ReadFile, birth};
+use super::recording::{self, ReadFile};
 use crate::sys::mutex::lock;
 
 /// The interval between inspections of the sources' paths, in multiples of the time that one takes.

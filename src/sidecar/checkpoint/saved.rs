@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::{Fingerprint, Key, Position};
-use crate::sys::file::FileId;
+use crate::sys::file::{Birth, FileId};
 
 /// The characters of a path that are written as `%xx`.
 const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
@@ -40,6 +40,8 @@ pub(super) struct SavedPosition {
     tail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    birth: Birth,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -63,6 +65,7 @@ impl SavedPosition {
             tail_len: position.tail.len,
             tail: if position.tail.len == 0 { String::new() } else { hex(&position.tail) },
             before: position.before,
+            birth: position.birth,
         }
     }
 
@@ -78,6 +81,7 @@ impl SavedPosition {
             before: self.before,
             modified: self.modified,
             len: self.len,
+            birth: self.birth,
             is_done: self.done,
         };
         let file = FileId { device: self.device, inode: self.inode };

@@ -34,6 +34,7 @@ fn saved_positions_are_read_again() {
         before: Some(3),
         modified: -5,
         len: 9,
+        birth: Some((7, 8)),
         is_done: true,
     };
     first.add(key(1), position.clone());

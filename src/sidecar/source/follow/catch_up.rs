@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use super::file::{Part, key};
 use super::pattern::Match;
@@ -18,7 +20,7 @@ use crate::scrub::is_named;
 use crate::sidecar::checkpoint::{Key, Position};
 use crate::sidecar::event::Event;
 use crate::sys::beneath::{Dir, Links};
-use crate::sys::file::FileId;
+use crate::sys::file::{FileId, birth};
 use crate::sys::mutex::lock;
 use crate::sys::shortage::{complete, is_shortage};
 
@@ -93,6 +95,7 @@ impl Follow {
         let former = former(name, &was);
         let list = |follow: &mut Follow| {
             let rotated = rotated([spot].into_iter().chain(&former), &mut follow.listings);
+            rotated.iter().for_each(|other| follow.forget_reused(&other.dir, &other.name, other.file));
             // Files that were listed after this one was renamed may be its successors: the next
             // look finds their order.
             if name.rotated.is_none() && !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file) {
@@ -105,6 +108,20 @@ impl Follow {
             between
         };
         self.open_all(name, list, before)
+    }
+
+    /// Forgets a file that was read to its end and is gone, if the one with this name has got its
+    /// inode number: nothing of the old one is to be found, and the new one comes in its own place.
+    pub(super) fn forget_reused(&mut self, dir: &Dir, name: &OsStr, file: FileId) {
+        let key = key(&self.stream, file);
+        let known = self.files.checkpoints.position(&key).filter(|position| position.is_done);
+        let Some(then) = known.and_then(|position| position.birth) else { return };
+        let Ok(opened) = dir.open_file(name, OFlags::PATH) else { return };
+        let is_it = FileId::of(&opened).is_ok_and(|now| now == file);
+        if is_it && birth(&opened).is_some_and(|now| now != then) && self.files.in_hand(&key).is_none() {
+            self.files.checkpoints.forget(&key);
+            self.paths.lose(file);
+        }
     }
 
     /// The other files that an earlier sidecar has read at this path, in order.

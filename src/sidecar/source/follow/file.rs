@@ -22,7 +22,7 @@ use crate::scrub::lease::Lease;
 use crate::sidecar::checkpoint::{
     Fingerprint, FingerprintHasher, HEAD_LEN_MAX, Key, Position, Slot, TAIL_LEN_MAX, tail,
 };
-use crate::sys::file::FileId;
+use crate::sys::file::{FileId, birth};
 use crate::sys::mutex::lock;
 
 /// The number of bytes read into the page cache at once.
@@ -275,6 +275,7 @@ pub(super) fn position(name: &super::rotated::Name, file: &OwnedFd, offset: u64)
         tail: Fingerprint::new(&tail(file, offset)?),
         modified: modified(&stat),
         len: stat.st_size as u64,
+        birth: birth(file),
         ..Position::default()
     })
 }

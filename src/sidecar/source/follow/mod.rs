@@ -342,6 +342,7 @@ impl Follow {
             place => place?,
         };
         let file = FileId::from(&found.stat);
+        self.forget_reused(&dir, &base, file);
         let log = self.log_of(found);
         let is_rotated = log.is_some();
         let path = log.unwrap_or_else(|| found.path.clone());

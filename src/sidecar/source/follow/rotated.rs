@@ -15,7 +15,7 @@ use super::shared::{Link, Shared};
 use super::{Files, RENAMED_MAX};
 use crate::sidecar::checkpoint::{Fingerprint, FingerprintHasher, Key, Position, tail};
 use crate::sys::beneath::{Dir, Links};
-use crate::sys::file::{FileId, check_placed, kind};
+use crate::sys::file::{FileId, birth, check_placed, kind};
 use crate::sys::rotation;
 
 /// Two files with this many equal bytes at their beginnings are hardly two logs.
@@ -280,7 +280,8 @@ fn open_copy(
         return Ok(None);
     }
     let len = stat.st_size as u64;
-    let position = Position { len, modified: copy.modified, is_done: false, before: None, ..position.clone() };
+    let (modified, birth) = (copy.modified, birth(&file));
+    let position = Position { len, modified, birth, is_done: false, before: None, ..position.clone() };
     let slot = files.checkpoints.add(key.clone(), position);
     let mut part = Part::new(file, key, slot)?;
     part.is_copy = true;

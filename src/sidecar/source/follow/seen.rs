@@ -86,6 +86,17 @@ impl Paths {
         self.missed.values().any(|missed| !missed.is_displaced)
     }
 
+    /// Records that this file is gone, and that another one has its inode number.
+    pub(super) fn lose(&mut self, file: FileId) {
+        // No file has the number 0.
+        let none = FileId { inode: 0, ..file };
+        for seen in self.by_path.values_mut().filter(|seen| seen.key.file == file) {
+            seen.key.file = none;
+            leave(&mut self.files, file);
+            self.files.entry(none).or_default().paths += 1;
+        }
+    }
+
     /// Whether a path leads to this file.
     pub(super) fn lead_to(&self, file: FileId) -> bool {
         self.files.contains_key(&file)
