@@ -41,7 +41,11 @@ fn cri(tag: &str, text: &str) -> String {
 /// Opens all connections, in four parts. Returns them, and the time that each part took.
 fn connected(sidecar: &Sidecar, name: &str, begin: &[u8]) -> (Vec<UnixStream>, Vec<Duration>) {
     let (mut all, mut times) = (Vec::new(), Vec::new());
-    let number = usize::from(name != "idle");
+    let open = || {
+        let status = sidecar.status();
+        let streams = status["streams"].as_array().expect("a list");
+        streams.iter().find(|stream| stream["name"] == name).expect("it is configured")["open"].clone()
+    };
     for part in 1..=4 {
         let before = used(sidecar);
         while all.len() < CONNECTIONS * part / 4 {
@@ -49,7 +53,7 @@ fn connected(sidecar: &Sidecar, name: &str, begin: &[u8]) -> (Vec<UnixStream>, V
             connection.write_all(begin).expect("it reads");
             all.push(connection);
         }
-        until("they are open", || sidecar.status()["streams"][number]["open"] == all.len());
+        until("they are open", || open() == all.len());
         times.push(used(sidecar) - before);
     }
     (all, times)
