@@ -10,7 +10,7 @@ fn settings_that_were_reported() {
 
 /// Texts, and the credentials in them.
 const REPORTED: &[(&str, &[&str])] = &[
-    ("[auth]\nx.prefix = https://h.test\nx.username = joey1\nx.password = kx-5512-lamp\n", &["kx-5512-lamp"]),
+    ("[auth]\nx.prefix = h.test\nx.username = joey1\nx.password = kx-5512-lamp\n", &["kx-5512-lamp"]),
     (
         "[{rabbit, [{default_user, <<\"joey1\">>}, {default_pass, <<\"kx-5512-lamp\">>}, {port, 5672}]}].\n",
         &["kx-5512-lamp"],
