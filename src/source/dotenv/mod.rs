@@ -189,9 +189,17 @@ struct Value<'a> {
 /// Reads a file by the rules of all dialects. There is no error: text that no dialect takes is in
 /// [`File::unread`].
 pub fn parse(file: &[u8]) -> File {
-    if file.contains(&0) {
-        return of_environ(file);
+    if !file.contains(&0) {
+        return of_lines(file);
     }
+    // A crash may leave NULs behind the lines of a file.
+    let end = file.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let lines = Some(&file[..end]).filter(|text| !text.contains(&0)).map(of_lines);
+    let are_all = |lines: &File| lines.unread.is_empty() && lines.entries.iter().any(|entry| entry.at > 0);
+    lines.filter(are_all).unwrap_or_else(|| of_environ(file))
+}
+
+fn of_lines(file: &[u8]) -> File {
     let mark = b"\xef\xbb\xbf";
     let (file, offset) = file.strip_prefix(mark).map_or((file, 0), |rest| (rest, mark.len()));
     let mut readings = Vec::new();
@@ -204,25 +212,37 @@ pub fn parse(file: &[u8]) -> File {
     File { entries, unread }
 }
 
+/// Whether this is a whole function that bash has exported.
+fn is_function(item: &[u8]) -> bool {
+    item.starts_with(b"BASH_FUNC_") && item.ends_with(b"}") && memchr::memmem::find(item, b"%%=()").is_some()
+}
+
 /// The entries of `/proc/PID/environ` and of `env -0`: each ends with a NUL, and its value is as it
-/// is.
+/// is. It may be another file with a NUL somewhere, so that entries within a value are masked, too.
+/// Functions of bash are none.
 fn of_environ(file: &[u8]) -> File {
     let (mut found, mut at) = (File::default(), 0);
-    let mut dialects = Dialects::default();
-    Dialect::ALL.into_iter().for_each(|dialect| dialects.add(dialect));
+    let mut all = Dialects::default();
+    Dialect::ALL.into_iter().for_each(|dialect| all.add(dialect));
     for (number, item) in file.split(|byte| *byte == 0).enumerate() {
         let equals = memchr::memchr(b'=', item);
-        match equals.and_then(|equals| Some((Name::new(&item[..equals], at)?, &item[equals + 1..]))) {
-            Some((name, value)) => found.entries.push(Entry {
-                name: name.text.to_owned(),
-                value: Some(value.to_vec()),
+        let entry = equals.and_then(|equals| Some((Name::new(&item[..equals], at)?, &item[equals + 1..])));
+        let mut lines_at = Some(0).filter(|_| !is_function(item));
+        if let Some((name, value)) = entry {
+            let (name, value) = (name.text.to_owned(), Some(value.to_vec()));
+            found.entries.push(Entry { name, value, dialects: all, refers: false, is_masked: true, at });
+            lines_at = memchr::memchr(b'\n', item).map(|newline| newline + 1);
+        }
+        let lines = lines_at.map(|start| (start, of_lines(&item[start..])));
+        if let Some((start, lines)) = lines {
+            let is_unread = entry.is_none() && lines.entries.is_empty() && !lines.unread.is_empty();
+            found.unread.extend(is_unread.then_some(number + 1));
+            let dialects = Dialects::default();
+            found.entries.extend(lines.entries.into_iter().map(|entry| Entry {
                 dialects,
-                refers: false,
-                is_masked: true,
-                at,
-            }),
-            None if item.trim_ascii().is_empty() => {}
-            None => found.unread.push(number + 1),
+                at: at + start + entry.at,
+                ..entry
+            }));
         }
         at += item.len() + 1;
     }

@@ -200,6 +200,21 @@ fn an_environment_is_read_up_to_its_nuls() {
     assert!(file.entries.iter().all(|entry| ALL.iter().all(|dialect| entry.dialects.contains(*dialect))));
 }
 
+/// A stray NUL swallows no line, and a function of bash is no list of entries.
+#[test]
+fn lines_beside_a_nul_are_read() {
+    let entries = |file: &[u8]| -> Vec<(String, Vec<u8>)> {
+        parse(file).entries.into_iter().map(|entry| (entry.name, entry.value.unwrap_or_default())).collect()
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    assert_eq!(entries(b"A=one\nB=two\n\0\0"), [pair("A", "one"), pair("B", "two")]);
+    assert_eq!(entries(b"A=one\0\nB=two\n"), [pair("A", "one"), pair("B", "two")]);
+    let open = entries(b"A=\"b\nc\\\0\0\nB=\"x\nLAST=a line\n");
+    assert!(open.contains(&pair("LAST", "a line")), "{open:?}");
+    assert_eq!(entries(b"BASH_FUNC_f%%=() {  x=word\n}\0A=one\0"), [pair("A", "one")]);
+    assert!(parse(b"A=one\nB=two\0C=x\0").entries[1].dialects == Dialects::default());
+}
+
 #[test]
 fn a_shell_takes_a_tab_behind_a_declaration() {
     for word in ["export", "readonly", "declare -x"] {

@@ -37,10 +37,13 @@ pub fn registry(bytes: &[u8]) {
 pub fn dotenv(bytes: &[u8]) {
     let file = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let read = dotenv::parse(bytes);
-    let behind_comment = dotenv::parse(&[b"# a comment\n\n", file].concat());
-    assert!(seen_in(&read).eq(seen_in(&behind_comment)), "other entries behind a comment");
-    let unread = behind_comment.unread.iter().map(|line| line - 2);
-    assert!(unread.eq(read.unread), "other lines behind a comment");
+    // A copy of an environment, with a NUL behind each entry, has no comments.
+    if !bytes.contains(&0) {
+        let behind_comment = dotenv::parse(&[b"# a comment\n\n", file].concat());
+        assert!(seen_in(&read).eq(seen_in(&behind_comment)), "other entries behind a comment");
+        let unread = behind_comment.unread.iter().map(|line| line - 2);
+        assert!(unread.eq(read.unread), "other lines behind a comment");
+    }
     let before_line = dotenv::parse(&[file, b"\nLAST=a line\n"].concat());
     let is_last = |entry: &Entry| entry.name == "LAST" && entry.value.as_deref() == Some(b"a line");
     assert!(before_line.entries.iter().any(is_last), "an entry was swallowed");
