@@ -194,8 +194,9 @@ pub fn parse(file: &[u8]) -> File {
     }
     // A crash may leave NULs behind the lines of a file.
     let end = file.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let lines = Some(&file[..end]).filter(|text| !text.contains(&0)).map(of_lines);
-    let are_all = |lines: &File| lines.unread.is_empty() && lines.entries.iter().any(|entry| entry.at > 0);
+    let text = Some(&file[..end]).filter(|text| text.contains(&b'\n') && !text.contains(&0));
+    let are_all = |lines: &File| lines.unread.is_empty() && !lines.entries.is_empty();
+    let lines = text.map(of_lines);
     lines.filter(are_all).unwrap_or_else(|| of_environ(file))
 }
 

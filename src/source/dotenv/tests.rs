@@ -208,6 +208,7 @@ fn lines_beside_a_nul_are_read() {
     };
     let pair = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
     assert_eq!(entries(b"A=one\nB=two\n\0\0"), [pair("A", "one"), pair("B", "two")]);
+    assert_eq!(entries(b"A=one\n# a comment\n\0"), [pair("A", "one")]);
     assert_eq!(entries(b"A=one\0\nB=two\n"), [pair("A", "one"), pair("B", "two")]);
     let open = entries(b"A=\"b\nc\\\0\0\nB=\"x\nLAST=a line\n");
     assert!(open.contains(&pair("LAST", "a line")), "{open:?}");
