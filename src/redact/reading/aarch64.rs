@@ -36,7 +36,8 @@ pub(super) unsafe fn classify_neon(lookups: &Lookups, block: &[u8; BLOCK_LEN]) -
 ///
 /// # Safety
 ///
-/// The machine has the features that the function is compiled for.
+/// The machine has the features that the function is compiled for. At least a block stands
+/// before `at`: the bytes before a line end are read.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn skip_neon(lookups: &Lookups, text: &[u8], mut at: usize, has_doubled: bool) -> usize {
     let [marks, doubled] = [&lookups.marks, &lookups.doubled].map(|table| rows(table));
@@ -69,7 +70,7 @@ pub(super) unsafe fn skip_neon(lookups: &Lookups, text: &[u8], mut at: usize, ha
 
 #[target_feature(enable = "neon")]
 fn load(place: *const u8) -> uint8x16_t {
-    // SAFETY: the callers' addresses have a vector in the text, or before it.
+    // SAFETY: the callers' addresses have a vector in the text.
     unsafe { vld1q_u8(place) }
 }
 

@@ -140,9 +140,10 @@ fn classify(joints: &Joints, block: &[u8; BLOCK_LEN]) -> Block {
 /// nothing.
 #[inline]
 fn skip(joints: &Joints, text: &[u8], at: usize) -> usize {
+    debug_assert!(at >= BLOCK_LEN);
     match joints.isa {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: the machine has these instructions, and this function demands the block before.
         Some(Isa::Avx512) => unsafe { x86::skip_avx512(&joints.lookups, text, at, joints.has_doubled) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.

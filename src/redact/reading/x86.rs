@@ -34,7 +34,8 @@ pub(super) unsafe fn classify_avx512(lookups: &Lookups, block: &[u8; BLOCK_LEN])
 ///
 /// # Safety
 ///
-/// The machine has the features that the function is compiled for.
+/// The machine has the features that the function is compiled for. At least a block stands
+/// before `at`: the bytes before a line end are read.
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 pub(super) unsafe fn skip_avx512(lookups: &Lookups, text: &[u8], mut at: usize, has_doubled: bool) -> usize {
     let [marks, doubled] = [&lookups.marks, &lookups.doubled].map(|table| rows_avx512(table));
@@ -127,7 +128,8 @@ pub(super) unsafe fn classify_avx2(lookups: &Lookups, block: &[u8; BLOCK_LEN]) -
 ///
 /// # Safety
 ///
-/// The machine has the features that the function is compiled for.
+/// The machine has the features that the function is compiled for. At least a block stands
+/// before `at`: the bytes before a line end are read.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn skip_avx2(lookups: &Lookups, text: &[u8], mut at: usize, has_doubled: bool) -> usize {
     let [marks, doubled] = [&lookups.marks, &lookups.doubled].map(|table| rows_avx2(table));
