@@ -292,12 +292,12 @@ impl Follow {
         let (file, modified) = (FileId::from(&found.stat), modified(&found.stat));
         if let Some(seen) = self.paths.get_mut(&found.path)
             && seen.key.file == file
+            && seen.shared.as_ref().is_some_and(|shared| shared.is_read())
         {
+            // Without a reader, it may be another file with the same inode number.
             seen.modified = modified;
             seen.target.clone_from(&found.target);
-            if seen.shared.as_ref().is_some_and(|shared| shared.is_read()) {
-                return true;
-            }
+            return true;
         }
         let (key, target) = (key(&self.stream, file), found.target.clone());
         if let Some(shared) = self.files.in_hand(&key) {

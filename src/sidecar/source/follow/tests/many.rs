@@ -285,6 +285,30 @@ async fn ap_a_file_with_the_inode_of_a_deleted_one_keeps_its_place() {
     assert_eq!(text_of(follow, 14).await, "one\ntwo\nthree\n");
 }
 
+/// The log itself gets that number, after more rotations than one look saw.
+#[tokio::test]
+async fn ap_a_log_with_the_inode_of_a_deleted_file_follows_others() {
+    let place = Place::new();
+    let files = files_of(&place);
+    let mut follow = follow_of(&place, &files, "a.log");
+    for (text, name, age) in [("one\n", "a.log.2", 2), ("two\n", "a.log.1", 1)] {
+        let then = std::time::SystemTime::now() - Duration::from_secs(age);
+        place.append("a.log", text).set_modified(then).unwrap();
+        place.rename("a.log", name);
+    }
+    let new = place.append("a.log", "three\n");
+    if birth(&new).is_none() {
+        eprintln!("skipped: this file system records no times of birth");
+        return;
+    }
+    let (path, modified) = (place.path("a.log"), 1);
+    let old = Position { path: path.clone(), is_done: true, birth: Some((1, 0)), modified, ..Position::default() };
+    let key = Key { stream: "app".into(), file: FileId::of(&new).unwrap() };
+    files.checkpoints.add(key.clone(), old);
+    follow.paths.insert(path, Seen { key, target: None, modified, shared: None, free: None });
+    assert_eq!(text_of(follow, 14).await, "one\ntwo\nthree\n");
+}
+
 /// Modification times tick some hundred times a second.
 #[tokio::test]
 async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
