@@ -2,6 +2,7 @@
 
 pub(crate) mod name;
 pub(crate) mod setting;
+mod word_list;
 
 use super::secret::UNGUESSABLE_LEN_MIN;
 

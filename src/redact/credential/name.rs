@@ -4,6 +4,8 @@
 //! `dbPassword` and `dbpassword`. Its last words decide: a `passwordField` is a field, and a
 //! `max_tokens` is a number.
 
+use super::word_list::{WordList, words};
+
 /// The maximum length of a name, in bytes. Of a longer name, the end counts.
 const LETTERS_MAX: usize = 128;
 /// The maximum number of words of a name. Of a longer name, the end counts.
@@ -28,28 +30,36 @@ pub(crate) enum Meaning {
 
 /// Words that mean a credential wherever they occur in a word, since names are also written
 /// without any separator: `PGPASSWORD`, `authtoken`.
-const CONTAINED: &str = "\
+const CONTAINED: WordList = words!(
+    "\
     password passwd passwort passphrase passcode kennwort motdepasse contrasena secret token \
     credential apikey accesskey accountkey privatekey sharedkey signature webhook keydata authtok pswd \
     psswd passwrd \
-    mnemonic";
+    mnemonic"
+);
 /// Ends of longer words that begin as one of these, and mean none: `tokenizer`, `passwordless`.
 const CONTINUED: [&[u8]; 6] = [b"iz", b"isation", b"iser", b"less", b"ariat", b"ary"];
 /// Words that mean a credential at the end of a word: `requirepass`, `masterauth`, `sshkey`.
-const ENDINGS: &str = "pw pwd pass key keys auth jwt apikeys authorization";
+const ENDINGS: WordList = words!("pw pwd pass key keys auth jwt apikeys authorization");
 /// Words that mean a credential by themselves only.
-const WHOLE: &str =
-    "psw passw pword mdp authz sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes";
+const WHOLE: WordList = words!(
+    "psw passw pword mdp authz sig salt sas pin dsn pat otp totp psk cred creds seed cookie bearer senha clave passes"
+);
 /// Words before `key` that make it a column, a route or a public value.
-const OTHER_KEYS: &str = "\
+const OTHER_KEYS: WordList = words!(
+    "\
     public pub site publishable anon primary foreign sort partition cache routing index group row order unique \
-    composite hash range registry object translation idempotency dedup";
+    composite hash range registry object translation idempotency dedup"
+);
 /// Longer words that end as a credential does, and mean none.
-const NO_CREDENTIALS: &str = "\
+const NO_CREDENTIALS: WordList = words!(
+    "\
     monkey turkey hotkey hotkeys publickey publickeys primarykey whiskey hockey compass bypass \
-    trespass underpass overpass encompass askpass";
+    trespass underpass overpass encompass askpass"
+);
 /// Words behind a credential that make the name a description of it.
-const DESCRIPTIONS: &str = "\
+const DESCRIPTIONS: WordList = words!(
+    "\
     account age alg algorithm algorithms alias aliases arn at audience budget callback check checking checks class cmd column command count \
     counts created date days description deserializer dir directory disabled domain duration enabled encoder eval \
     encoding encryption endpoint env exp expiration expire expires expiresin expiry field fields file guard broker \
@@ -58,41 +68,47 @@ const DESCRIPTIONS: &str = "\
     minutes mode name names param parameter path pattern per placeholder policy prefix prompt \
     provider quota rate ref reference regex remaining required rotation samesite scope serializer second window scopes seconds size sock socket source status \
     store stores helpers options \
-    strategy strength suffix timeout ttl type uri url usage used user username users version";
+    strategy strength suffix timeout ttl type uri url usage used user username users version"
+);
 /// Words before a credential that make the name a limit or a public value.
-const BEFORE: &str = "existing max min num total public without maximum";
+const BEFORE: WordList = words!("existing max min num total public without maximum");
 /// Words that identify an account or a place, and never a credential.
-const PLACES: &str = "\
+const PLACES: WordList = words!(
+    "\
     account address addr algorithm comment created database db dbname description domain driver \
     email enabled encoding engine env environment expires file host hostname id kind login mode \
-    alg kid kty name path port provider region registry schema server type uri url use user username version";
+    alg kid kty name path port provider region registry schema server type uri url use user username version"
+);
 /// Names without a meaning of their own.
-const NEUTRAL: &str = "\
+const NEUTRAL: WordList = words!(
+    "\
     value values data content contents current previous default plain plaintext text raw string \
-    stringvalue primary secondary old list users entries";
+    stringvalue primary secondary old list users entries"
+);
 /// The plural words whose entries are credentials, each under its own name.
-const COLLECTIONS: &str = "passwords secrets tokens apikeys stringdata passphrases webhooks keys authorizations";
+const COLLECTIONS: WordList =
+    words!("passwords secrets tokens apikeys stringdata passphrases webhooks keys authorizations");
 
 /// Words of these lists that are domains at the top level.
-const TOP_LEVELS: &str = "at broker date email host id management name store";
+const TOP_LEVELS: WordList = words!("at broker date email host id management name store");
 
 /// Words for a user and a password together.
-const PAIRS: &str = "auth basic credential credentials creds userpwd userpass userpassword login ident";
+const PAIRS: WordList = words!("auth basic credential credentials creds userpwd userpass userpassword login ident");
 
 /// Words before `code` and `phrase` that make these a credential.
-const BEFORE_CODES: &str = "recovery backup access unlock security scratch seed";
-const CODES: &str = "code codes phrase phrases";
+const BEFORE_CODES: WordList = words!("recovery backup access unlock security scratch seed");
+const CODES: WordList = words!("code codes phrase phrases");
 /// Words before `secret id`, which make it the credential of a role.
-const ROLES: &str = "vault role approle nomad consul";
+const ROLES: WordList = words!("vault role approle nomad consul");
 
 /// Whether a list of words has this one.
-fn is_in(list: &str, word: &[u8]) -> bool {
-    list.split(' ').any(|other| other.as_bytes() == word)
+fn is_in(list: WordList, word: &[u8]) -> bool {
+    list.contains(&word)
 }
 
 /// Whether a word ends with one of these.
-fn ends_in(list: &str, word: &[u8]) -> bool {
-    list.split(' ').any(|end| word.ends_with(end.as_bytes()))
+fn ends_in(list: WordList, word: &[u8]) -> bool {
+    list.iter().any(|end| word.ends_with(end))
 }
 
 /// The words of a name, in lower case. On the stack: a name may come from a secret.
@@ -213,8 +229,8 @@ fn credential(words: &Words, index: usize) -> Option<&[u8]> {
         return None;
     }
     // The last occurrence in the word decides, as the last word does.
-    let contained = CONTAINED.split(' ').filter_map(|stem| {
-        let at = word.windows(stem.len()).rposition(|part| part == stem.as_bytes())?;
+    let contained = CONTAINED.iter().filter_map(|stem| {
+        let at = word.windows(stem.len()).rposition(|part| part == *stem)?;
         let rest = &word[at + stem.len()..];
         (!CONTINUED.iter().any(|end| rest.starts_with(end))).then_some(rest)
     });
@@ -363,8 +379,8 @@ mod tests {
     fn the_lists_are_of_lower_case_letters() {
         let lists =
             [CONTAINED, ENDINGS, WHOLE, OTHER_KEYS, NO_CREDENTIALS, DESCRIPTIONS, BEFORE, PLACES, NEUTRAL, COLLECTIONS];
-        for word in lists.iter().flat_map(|list| list.split(' ')) {
-            assert!(!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()), "{word}");
+        for word in lists.concat() {
+            assert!(!word.is_empty() && word.iter().all(u8::is_ascii_lowercase), "{}", word.escape_ascii());
         }
     }
 }

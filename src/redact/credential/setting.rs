@@ -5,6 +5,7 @@
 //! in doubt: of 8 random letters and digits, one in 1,000 passes for a word.
 
 use super::name::{self, Meaning};
+use super::word_list::{WordList, words};
 use super::{SWITCHES, is_uuid, looks_random};
 use crate::redact::encoding::core;
 use crate::redact::ordinary::is_ordinary;
@@ -237,14 +238,15 @@ fn is_image(value: &[u8]) -> bool {
 }
 
 /// The endings of the names of files with settings, code or logs.
-const FILE_ENDINGS: &str = "yml yaml json toml conf cfg ini xml log txt sql py js ts sh properties crt pem csv md html";
+const FILE_ENDINGS: WordList =
+    words!("yml yaml json toml conf cfg ini xml log txt sql py js ts sh properties crt pem csv md html");
 
 /// `config/app.prod.yml`: a relative path of a usual file, without capitals.
 fn is_file(value: &[u8]) -> bool {
     let Some(point) = memchr::memrchr(b'.', value) else { return false };
     let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(byte);
     let letters = |segment: &[u8]| segment.iter().filter(|byte| byte.is_ascii_lowercase()).count();
-    FILE_ENDINGS.split(' ').any(|ending| ending.as_bytes() == &value[point + 1..])
+    FILE_ENDINGS.contains(&&value[point + 1..])
         && value.iter().all(is_plain)
         && value
             .split(|byte| *byte == b'/')
