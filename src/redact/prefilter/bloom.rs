@@ -6,6 +6,8 @@
 //! secrets, on cold memory), but are not worth their instructions in a roomy one (a tenth slower
 //! with 100).
 
+use super::super::isa::Isa;
+
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -55,6 +57,47 @@ impl<const BITS: u32> BloomFilter<BITS> {
         // SAFETY: `at` is a 64-bit number shifted down to the number of bits that index the words,
         // and their number is a power of two.
         unsafe { self.words.get_unchecked(at) & bits == bits }
+    }
+
+    /// Which words of a text are [contained](BloomFilter::contains), each shifted up by `shift`: a
+    /// bit for each position, of which there are at most 64.
+    pub(super) fn contained(&self, text: &[u8], shift: u32, isa: Option<Isa>) -> u64 {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: each instruction set of this architecture includes BMI2.
+            Some(_) => unsafe { self.contained_bmi2(text, shift) },
+            _ => self.contained_any(text, shift),
+        }
+    }
+
+    /// The same, compiled for shifts by any register.
+    ///
+    /// # Safety
+    ///
+    /// The machine has the features that the function is compiled for.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "bmi1,bmi2")]
+    unsafe fn contained_bmi2(&self, text: &[u8], shift: u32) -> u64 {
+        self.contained_any(text, shift)
+    }
+
+    #[inline(always)]
+    fn contained_any(&self, text: &[u8], shift: u32) -> u64 {
+        let word = |word: &[u8]| u64::from_le_bytes(word.try_into().expect("eight bytes")) << shift;
+        let words = text.windows(size_of::<u64>()).map(word);
+        words.enumerate().fold(0, |found, (at, word)| found | self.bit(word) << at)
+    }
+
+    /// 1 if the word is contained, otherwise 0. Text of needles and their pieces is searched 5 to
+    /// 10% faster by it; in place of [`contains`](BloomFilter::contains), it slows down the search
+    /// of other text by 15%.
+    #[inline(always)]
+    fn bit(&self, word: u64) -> u64 {
+        let hash = word.wrapping_mul(MULTIPLIER);
+        // SAFETY: as in `contains`.
+        let bits = unsafe { *self.words.get_unchecked((hash >> self.shift) as usize) };
+        let third = if BITS > 2 { bits >> (hash >> 26 & 63) } else { 1 };
+        bits >> (hash >> 32 & 63) & bits >> (hash >> 38 & 63) & third & 1
     }
 
     #[inline(always)]

@@ -71,7 +71,12 @@ fn alone(needle: &[u8]) -> Plan {
     let window = Window { bytes, window_ref: WindowRef { needle: 0, offset: offset as u32 } };
     let search = WindowSearch::Substring(Zeroizing::new(bytes.to_vec()));
     let whole_reach = if len < LOOK_LEN { offset + LOOK_LEN } else { 0 };
-    Plan { tiers: vec![Tier::new(search, &[window])], back: offset, reach: offset + len.max(LOOK_LEN), whole_reach }
+    Plan {
+        tiers: vec![Tier::new(search, &[window], None)],
+        back: offset,
+        reach: offset + len.max(LOOK_LEN),
+        whole_reach,
+    }
 }
 
 struct Planner<'a> {
@@ -90,7 +95,7 @@ impl<'a> Planner<'a> {
             self.whole_reach = self.whole_reach.max(back + stride - 1 + LOOK_LEN);
         }
         let grams = QGrams::new(gram_len, stride, windows.iter().map(|window| window.bytes), self.isa);
-        (!windows.is_empty()).then(|| Tier::new(WindowSearch::QGrams(grams), &windows))
+        (!windows.is_empty()).then(|| Tier::new(WindowSearch::QGrams(grams), &windows, self.isa))
     }
 
     /// The longest stride for long needles of these lengths.
@@ -116,7 +121,7 @@ impl<'a> Planner<'a> {
             let short = windows.iter().filter(|window| window.bytes.len() < LOOK_LEN);
             let short_back = short.map(|window| window.window_ref.offset as usize).max();
             self.whole_reach = self.whole_reach.max(short_back.map_or(0, |back| back + LOOK_LEN));
-            Some((limit, Tier::new(WindowSearch::Teddy(teddy), &windows)))
+            Some((limit, Tier::new(WindowSearch::Teddy(teddy), &windows, self.isa)))
         })
     }
 

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
+use super::super::isa::Isa;
 use super::bloom::BloomFilter;
 use super::qgrams::{LOOK_LEN, QGrams, leading_word, load};
 use super::teddy::Teddy;
@@ -35,10 +36,11 @@ pub(super) struct Tier {
     heads: BloomFilter<2>,
     /// The shifts of a word for the windows that are shorter than a word, and for the others.
     shifts: Vec<u32>,
+    isa: Option<Isa>,
 }
 
 impl Tier {
-    pub(super) fn new(search: WindowSearch, windows: &[Window<'_>]) -> Tier {
+    pub(super) fn new(search: WindowSearch, windows: &[Window<'_>], isa: Option<Isa>) -> Tier {
         let len = |window: &Window<'_>| window.bytes.len().min(LOOK_LEN);
         let mut shifts: Vec<u32> = windows.iter().map(|window| 8 * (LOOK_LEN - len(window)) as u32).collect();
         shifts.sort_unstable();
@@ -46,7 +48,7 @@ impl Tier {
         let words = windows.iter().map(|window| (leading_word(window.bytes, len(window)), window.window_ref)).collect();
         let mut heads = BloomFilter::new(windows.len(), 64);
         windows.iter().for_each(|window| heads.insert(leading_word(window.bytes, 4)));
-        Tier { search, index: WindowIndex::new(words), heads, shifts }
+        Tier { search, index: WindowIndex::new(words), heads, shifts, isa }
     }
 
     /// The distance between looks.
@@ -92,7 +94,7 @@ impl Tier {
     ) -> ControlFlow<()> {
         let first = (at + 1).saturating_sub(self.stride());
         for &shift in &self.shifts {
-            let mut starts = self.may_start(&text[first..at + LOOK_LEN], shift);
+            let mut starts = self.index.may_begin(&text[first..at + LOOK_LEN], shift, self.isa);
             while starts != 0 {
                 let start = first + starts.trailing_zeros() as usize;
                 starts &= starts - 1;
@@ -104,16 +106,6 @@ impl Tier {
             }
         }
         ControlFlow::Continue(())
-    }
-
-    /// The words of the text where a window may begin, as bits; at most as many as the longest
-    /// stride. A separate function: inlined into the handling of found words, its loop had no
-    /// registers left, which cost a few per cent on text with constant hits.
-    #[inline(never)]
-    fn may_start(&self, text: &[u8], shift: u32) -> u64 {
-        let words =
-            text.windows(LOOK_LEN).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")) << shift);
-        words.enumerate().map(|(i, word)| u64::from(self.index.may_contain(word)) << i).sum()
     }
 
     #[inline]

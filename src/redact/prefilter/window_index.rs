@@ -5,6 +5,7 @@
 
 use zeroize::Zeroize;
 
+use super::super::isa::Isa;
 use super::bloom::BloomFilter;
 
 /// A needle, and the offset of its window.
@@ -52,6 +53,12 @@ impl WindowIndex {
     #[inline(always)]
     pub(super) fn may_contain(&self, word: u64) -> bool {
         self.set.contains(word)
+    }
+
+    /// Where in a text of at most 71 bytes a window may begin, as bits. The words there are shifted
+    /// up by `shift`.
+    pub(super) fn may_begin(&self, text: &[u8], shift: u32, isa: Option<Isa>) -> u64 {
+        self.set.contained(text, shift, isa)
     }
 
     /// The needles with a window that begins with this word, and perhaps those of another word.
