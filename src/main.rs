@@ -40,11 +40,9 @@ fn dispatch() -> Result<Exit, Failure> {
         Parsed::Show(text) => return stdio::print(text.as_bytes()),
         Parsed::Args(args) => args,
     };
-    let program = args::program();
-    let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     match args.command {
-        None => filter::run(&args.filter, &commands),
-        Some(Command::Filter(filter)) => filter::run(&filter, &commands),
+        None => filter::run(&args.filter, args::commands),
+        Some(Command::Filter(filter)) => filter::run(&filter, args::commands),
         Some(Command::Run(command)) => run::run(command),
         Some(Command::Guard(guard)) => guard::run(&guard),
         Some(Command::Scrub(scrub)) => scrub::run(&scrub),

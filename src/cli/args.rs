@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::boot::BootArgs;
 use super::check::CheckArgs;
@@ -128,6 +128,11 @@ pub(crate) fn program() -> clap::Command {
     Arguments::command()
 }
 
+/// The names of the subcommands.
+pub(crate) fn commands() -> Vec<String> {
+    program().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
 /// The result of parsing the command line.
 pub(crate) enum Parsed {
     /// Arguments to run with.
@@ -136,9 +141,36 @@ pub(crate) enum Parsed {
     Show(String),
 }
 
+/// Parses a command line that begins a pipe or a shell by the grammar of its command alone: that of
+/// all commands takes half a millisecond to build. `None`: the line is another one, asks for help,
+/// or is wrong, and the whole grammar says how.
+fn quick(words: &[OsString]) -> Option<Arguments> {
+    let name_at = |at: usize| words.get(at).and_then(|word| word.to_str()).filter(|word| Command::has_subcommand(word));
+    let behind = words.get(2..).unwrap_or_default();
+    let command = match name_at(1) {
+        Some("filter") => Command::Filter(alone(behind)?),
+        Some("run") => Command::Run(alone(behind)?),
+        Some("export") => Command::Export(alone(behind)?),
+        // A command behind options is an error.
+        _ if (1..words.len()).any(|at| name_at(at).is_some()) => return None,
+        _ => return Some(Arguments { command: None, filter: alone(words.get(1..)?)? }),
+    };
+    Some(Arguments { command: Some(command), filter: alone(&[])? })
+}
+
+/// These arguments, if nothing else is among the words.
+fn alone<T: Args>(words: &[OsString]) -> Option<T> {
+    let command = T::augment_args(clap::Command::new("hushlog").no_binary_name(true));
+    let mut matches = command.try_get_matches_from(words).ok()?;
+    T::from_arg_matches_mut(&mut matches).ok()
+}
+
 /// Parses the command line. An error repeats no value from it.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Failure> {
     let words: Vec<OsString> = words.collect();
+    if let Some(args) = quick(&words) {
+        return Ok(Parsed::Args(Box::new(args)));
+    }
     match Arguments::try_parse_from(&words) {
         Ok(args) => {
             args.check_names()?;
@@ -150,5 +182,53 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Fai
             Ok(Parsed::Show(if is_coloured { text.ansi().to_string() } else { text.to_string() }))
         }
         Err(error) => Err(usage::failure(&error, &words, &program())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_means_the_same_by_the_grammar_of_its_command() {
+        let taken = [
+            "",
+            "filter",
+            "--dotenv app.env",
+            "--dotenv app.env --env API_* --mask-char x --quiet one.log two.log",
+            "filter --secret-file key --keep-partial --report -",
+            "app.log -- --run",
+            "run -- true",
+            "run --dotenv app.env --kill-after 5 -- sh -c run",
+            "run true --env filter",
+            "export --dotenv app.env --format dotenv",
+        ];
+        let left = [
+            "--help",
+            "-V",
+            "run --help",
+            "run",
+            "--dotenv",
+            "--dotenvv app.env",
+            "--dotenv app.env run",
+            "app.log run",
+            "filter --min-length 3",
+            "help run",
+            "secret list",
+            "man",
+            "export --format nothing",
+        ];
+        for (line, is_taken) in taken.iter().map(|line| (line, true)).chain(left.iter().map(|line| (line, false))) {
+            let words: Vec<OsString> = ["hushlog"].into_iter().chain(line.split_whitespace()).map(Into::into).collect();
+            let quick = quick(&words).map(|args| format!("{args:?}"));
+            assert_eq!(quick.is_some(), is_taken, "{line}");
+            if let Some(quick) = quick {
+                assert_eq!(
+                    Some(quick),
+                    Arguments::try_parse_from(&words).ok().map(|args| format!("{args:?}")),
+                    "{line}"
+                );
+            }
+        }
     }
 }

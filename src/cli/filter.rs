@@ -56,8 +56,8 @@ pub(crate) struct FilterArgs {
     pub(crate) mark: bool,
 }
 
-/// Runs the filter to the end of its input. `commands` are the names of the program's commands.
-pub(crate) fn run(args: &FilterArgs, commands: &[&str]) -> Result<Exit, Failure> {
+/// Runs the filter to the end of its input. `commands` gives the names of the program's commands.
+pub(crate) fn run(args: &FilterArgs, commands: fn() -> Vec<String>) -> Result<Exit, Failure> {
     let FilterArgs { files, sources, options, format, progress, protocol, mark } = args;
     stdio::check_output()?;
     let input = FilterInput::find(files, commands)?;

@@ -38,9 +38,9 @@ pub(crate) struct InputError {
 }
 
 impl FilterInput {
-    /// Finds these files; without any, takes standard input. `commands` are the names of the
+    /// Finds these files; without any, takes standard input. `commands` gives the names of the
     /// program's commands, for which a path may be a typing error.
-    pub(crate) fn find(paths: &[PathBuf], commands: &[&str]) -> Result<FilterInput, Failure> {
+    pub(crate) fn find(paths: &[PathBuf], commands: fn() -> Vec<String>) -> Result<FilterInput, Failure> {
         let standard = [PathBuf::from("-")];
         let paths = if paths.is_empty() { &standard } else { paths };
         let mut inputs = FilterInput { inputs: Vec::new(), size: Some(0) };
@@ -99,10 +99,10 @@ impl FilterInput {
 }
 
 /// Finds a file that can be read, and is not the output.
-fn find(path: &Path, name: &str, commands: &[&str]) -> Result<Input, Failure> {
+fn find(path: &Path, name: &str, commands: fn() -> Vec<String>) -> Result<Input, Failure> {
     let cannot = |error: io::Error| Failure::config(format!("cannot read {name}: {}", reason(&error)));
     let input = Input::find(path).map_err(|error| {
-        let hint = mistyped(path, commands);
+        let hint = mistyped(path, &commands());
         cannot(error)
             .hint(hint.unwrap_or_else(|| "nothing was read; secrets are never given on the command line".to_owned()))
     })?;
@@ -120,12 +120,12 @@ fn find(path: &Path, name: &str, commands: &[&str]) -> Result<Input, Failure> {
 }
 
 /// The hint for a missing file whose name is that of a command, or nearly.
-fn mistyped(path: &Path, commands: &[&str]) -> Option<String> {
+fn mistyped(path: &Path, commands: &[String]) -> Option<String> {
     let word = path.to_str()?;
-    if commands.contains(&word) {
+    if commands.iter().any(|command| command == word) {
         return Some(format!("{word} is a command: its options go after it, as in hushlog {word} --help"));
     }
-    let near = nearest(word, commands.iter().copied());
+    let near = nearest(word, commands.iter().map(String::as_str));
     near.map(|name| format!("files are read as cat does; did you mean the command {name}?"))
 }
 
