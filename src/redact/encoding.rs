@@ -13,9 +13,9 @@
 //! Not covered: base64 of base64 and the like; other letter case, UTF-32, another Unicode
 //! normalization, a value written backwards; a value within a longer hex dump with offsets (`curl
 //! --trace`; see `hex_dump`); a list of numbers over several lines; other text between the lines of
-//! a wrapped value; a value that is not UTF-8 after a decoder has put U+FFFD into it; named
-//! entities other than the five of XML; other spellings of a value with a control sequence that
-//! breaks off.
+//! a wrapped value; a value that is not UTF-8 after a decoder has put U+FFFD into it; names of
+//! HTML 5 for characters that HTML 4 had no name for, other than ASCII; other spellings of a value
+//! with a control sequence that breaks off.
 
 mod binary;
 mod form_writer;

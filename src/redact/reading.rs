@@ -16,11 +16,13 @@
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod aarch64;
 mod block;
+mod entity;
 mod join;
 mod layer;
 mod level;
 mod quick;
 pub(crate) mod reader;
+pub(crate) mod rest;
 pub(crate) mod rule;
 mod run;
 pub(crate) mod spelling;

@@ -190,6 +190,14 @@ const VECTORS: &[Vector] = &[
     ("<a&b>\"q\"='s/`", "escaped", "&lt;a&amp;b&gt;&quot;q&quot;&#x3D;&#39;s&#x2F;&#x60;", ""),
     ("<a&b>\"q\"='s/`", "escaped", "&lt;a&amp;b&gt;\"q\"='s/`", ""),
     ("<a&b>\"q\"='s/`", "escaped", "&#60;a&#38;b&#62;&#34;q&#34;=&#39;s/`", ""),
+    // PHP's htmlentities with ENT_HTML5, and in JSON.
+    ("<a&b>\"q\"='s/`", "escaped", "&lt;a&amp;b&gt;&quot;q&quot;&equals;&apos;s&sol;&grave;", ""),
+    ("p@ss_w0rd/\u{e9}", "escaped", "&quot;p&commat;ss&lowbar;w0rd&sol;&eacute;&quot;", "&quot;&quot;"),
+    ("p@ss_w0rd/\u{e9}", "escaped", r"p&commat;ss&lowbar;w0rd\/&eacute;", ""),
+    // JavaScript's escape, and IIS.
+    ("p@ss w0rd/\u{20ac}\u{1f600}", "escaped", "p@ss%20w0rd/%u20AC%uD83D%uDE00", ""),
+    ("p@ss w0rd/\u{e9}\u{20ac}", "escaped", "p@ss%20w0rd/%E9%u20AC", ""),
+    ("p@ss w0rd/\u{e9}\u{20ac}", "escaped", "%u0070@ss%u0020w0rd%2f%u00e9%u20ac", ""),
     ("<a&b>\"q\"='s/`", "escaped", "&#x3c;a&#x26;b&#x3e;&#x22;q&#x22;=&#x27;s/`", ""),
     ("<a&b>\"q\"='s/`", "escaped", "&#x3C;a&#x26;b&#x3E;&#x22;q&#x22;=&#x27;s/`", ""),
     ("<a&\u{7}\u{eb}-key>", "escaped", "&#60;a&#38;&#7;&#235;-key&#62;", ""),

@@ -199,6 +199,7 @@ fn python() {
     const IMPORTS: &str = "import base64, html, json, os, shlex, sqlite3
 import xml.sax.saxutils as xml
 from urllib.parse import quote, quote_plus, urlencode
+from html.entities import codepoint2name as NAMES
 S, B = os.environ['S'], os.environb[b'S']";
     const PYTHON: Language = Language(&["python3", "-c"], IMPORTS, "print(", ", end='\\0')");
     const QUOTED: &[&str] = &["''", "\"\""];
@@ -220,6 +221,7 @@ S, B = os.environ['S'], os.environb[b'S']";
             Expression("html.escape(S)", ANY, &[""]),
             Expression("html.escape(S, quote=False)", ANY, &[""]),
             Expression("S.encode('ascii', 'xmlcharrefreplace').decode()", ANY, &[""]),
+            Expression("''.join(f'&{NAMES[ord(c)]};' if ord(c) in NAMES else c for c in S)", ANY, &[""]),
             Expression("xml.escape(S)", ANY, &[""]),
             Expression("xml.quoteattr(S)", ANY, QUOTED),
             Expression("shlex.quote(S)", ANY, &["", "''"]),
@@ -278,6 +280,7 @@ fn node() {
             Expression("JSON.stringify(JSON.stringify(S))", ANY, &["\"\\\"\\\"\""]),
             Expression("encodeURIComponent(S)", ANY, &[""]),
             Expression("encodeURI(S)", ANY, &[""]),
+            Expression("escape(S)", ANY, &[""]),
             Expression("new URLSearchParams({v: S})", ANY, &["v="]),
             // Several lines come with quotes and a plus around each.
             Expression("require('util').inspect(S)", ONE_LINE, QUOTED),
@@ -324,6 +327,11 @@ fn php() {
             Expression("rawurlencode($s)", ANY, &[""]),
             Expression("htmlspecialchars($s)", ANY, &[""]),
             Expression("htmlspecialchars($s, ENT_QUOTES | ENT_HTML5)", ANY, &[""]),
+            Expression("htmlentities($s)", ANY, &[""]),
+            // It writes all punctuation by name, and `fj` as `&fjlig;`.
+            Expression("htmlentities($s, ENT_QUOTES | ENT_HTML5)", ANY, &[""]),
+            Expression("htmlentities($s . 'fj', ENT_HTML5)", ANY, &["&fjlig;"]),
+            Expression("json_encode(htmlentities($s, ENT_HTML5))", ANY, &["\"\""]),
             Expression("escapeshellarg($s)", ANY, &["''"]),
             Expression("var_export($s, true)", ANY, &["''"]),
             Expression("addslashes($s)", ANY, &[""]),

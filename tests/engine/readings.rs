@@ -18,7 +18,7 @@ pub(crate) fn set(needles: &[Vec<u8>]) -> Arc<NeedleSet> {
 
 /// One spelling of a byte, or a part of one.
 fn spell(rng: &mut Rng, byte: u8, depth: usize, out: &mut Vec<u8>) {
-    let written = match rng.below(14) {
+    let written = match rng.below(16) {
         0 => format!("%{byte:02x}"),
         1 => format!("&#{byte};"),
         2 => format!("&#x{byte:X};"),
@@ -30,11 +30,30 @@ fn spell(rng: &mut Rng, byte: u8, depth: usize, out: &mut Vec<u8>) {
         8 => format!("\\u{{{byte:x}}}"),
         9 => format!("^{}", char::from(byte)),
         10 => format!("{0}{0}", char::from(byte)),
+        11 => format!("%u{byte:04x}"),
+        12 => format!("&{};", name_in_html(byte)),
         _ => return out.push(byte),
     };
     for byte in written.into_bytes() {
         if depth > 0 { spell(rng, byte, depth - 1, out) } else { out.push(byte) }
     }
+}
+
+/// A name of a byte in HTML; without one, its number.
+fn name_in_html(byte: u8) -> String {
+    let names = [
+        (b'"', "quot"),
+        (b'\'', "apos"),
+        (b'$', "dollar"),
+        (b'%', "percnt"),
+        (b'{', "lbrace"),
+        (b'\\', "bsol"),
+        (b'^', "Hat"),
+        (b'&', "amp"),
+        (b'\n', "NewLine"),
+    ];
+    let named = names.into_iter().find(|(other, _)| *other == byte);
+    named.map_or_else(|| format!("#{byte}"), |(_, name)| name.to_owned())
 }
 
 const LETTERS: &[u8] = b"ab\"'$%{\\^&\n ";
@@ -169,10 +188,13 @@ fn a_needle_across_a_lone_place_is_found() {
     for needle in &needles {
         for at in 0..=needle.len() {
             let (first, rest) = needle.split_at(at);
-            let escapes =
-                rest.first().map(|byte| [format!("%{byte:02x}"), format!("\\u{byte:04X}"), format!("&#{byte};")]);
+            let escapes = rest.first().map(|byte| {
+                [format!("%{byte:02x}"), format!("%u{byte:04x}"), format!("\\u{byte:04X}"), format!("&#{byte};")]
+            });
             let escapes = escapes.iter().flatten().map(|escape| (escape.as_str(), 1));
-            for (place, len) in [("\n", 0), ("\r\n  ", 0), ("\x1b[1m", 0), ("x%41", 0)].into_iter().chain(escapes) {
+            for (place, len) in
+                [("\n", 0), ("\r\n  ", 0), ("\x1b[1m", 0), ("x%41", 0), ("&colon;", 0)].into_iter().chain(escapes)
+            {
                 let text = [before.as_bytes(), first, place.as_bytes(), &rest[len..], behind.as_bytes()].concat();
                 let cuts = [0, before.len(), before.len() + at + 1, text.len() - 20];
                 let expected = Expected::naive_at(&set, &text, PARTIAL_MASKED, cuts);

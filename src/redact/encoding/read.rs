@@ -6,7 +6,8 @@
 
 use zeroize::Zeroizing;
 
-use super::super::reading::{self, rule::DEPTH, token::doubles};
+use super::super::reading::rule::{DEPTH, ESC};
+use super::super::reading::{self, token::doubles};
 use super::form_writer::FormWriter;
 use super::unit::{LOWER, UPPER, push_hex};
 use super::{FULL_LEN_MAX, Form};
@@ -22,6 +23,11 @@ pub(super) fn rows(writer: &mut FormWriter<'_>) {
         // A shell or a template took the backslashes for its own.
         spelled(writer, value.iter().copied().filter(|&byte| byte != b'\\'));
         backslashes_at_end(writer);
+    }
+    if value.contains(&ESC) {
+        // `htmlentities` of PHP escapes the bracket of a sequence, but not the ESC, which then
+        // reads as nothing.
+        spelled(writer, value.iter().copied().filter(|&byte| byte != ESC));
     }
     programs(writer);
     if let Some(&last) = [value.last(), value.first()].into_iter().flatten().find(|&&byte| doubles(byte, byte)) {

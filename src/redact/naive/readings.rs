@@ -2,7 +2,8 @@
 //! itself, and the plain reading.
 
 use super::super::colour;
-use super::super::reading::rule::{self, DEPTH, GAP_MAX, ReadsAs, Rest};
+use super::super::reading::rest::Rest;
+use super::super::reading::rule::{self, DEPTH, GAP_MAX, ReadsAs};
 use super::super::reading::token::{TOKEN_RUN_MIN, doubles, is_token, offset};
 use core::ops::Range;
 

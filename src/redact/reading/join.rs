@@ -4,7 +4,8 @@
 use core::ops::Range;
 
 use super::layer::{Layer, Layers, Writer};
-use super::rule::{GAP_MAX, Rest, Undecided};
+use super::rest::{Rest, Undecided};
+use super::rule::GAP_MAX;
 use super::token::{Before, TOKEN_RUN_MIN, is_token, offset};
 use super::trigger::{self, Joints};
 

@@ -4,7 +4,8 @@ use core::ops::Range;
 
 use super::layer::{Layer, Layers, Writer};
 use super::quick;
-use super::rule::{self, Escape, GAP_MAX, ReadsAs, Rest, may_begin};
+use super::rest::Rest;
+use super::rule::{self, Escape, GAP_MAX, ReadsAs, may_begin};
 use super::trigger::{self, Joints};
 
 /// One level; it reads a stream in pieces.

@@ -64,7 +64,8 @@ static SIMPLE: [u8; 256] = {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rule::{ReadsAs, Rest, escape};
+    use super::super::rest::Rest;
+    use super::super::rule::{ReadsAs, escape};
     use super::{byte, sequence};
 
     #[test]

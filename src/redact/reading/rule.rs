@@ -3,7 +3,8 @@
 //! | begins with | is | reads as |
 //! | --- | --- | --- |
 //! | `%` | `%HH` | the byte |
-//! | `&` | `&#N;` `&#xH;` `&amp;` `&lt;` `&gt;` `&quot;` `&apos;` | the character |
+//! | `%` | `%uHHHH` (`escape` of JavaScript, IIS) | the character |
+//! | `&` | `&#N;` `&#xH;`, and `&amp;` and the other names of HTML: see `entity` | the character |
 //! | `#` | `#0oo` below 040, `#177`, `#2oo`, `#3oo` (rsyslog) | the byte |
 //! | ESC | a control sequence of ECMA-48 (colours, titles, single shifts) | nothing |
 //! | `\` | a run of backslashes, and the bytes behind it: see [`backslash`] | the character |
@@ -11,6 +12,9 @@
 //!
 //! A rule decides by the bytes from its first one on alone. Every escape has a maximum length, so
 //! that a stream never waits for the end of one without a limit.
+
+use super::entity;
+use super::rest::{Rest, Undecided};
 
 /// The depth to which escapes are undone. JSON in JSON in JSON is the log of a container whose
 /// program logs JSON; the fourth is for escapes that a value has of its own. With three, those were
@@ -41,18 +45,6 @@ pub(crate) const ESC: u8 = 0x1b;
 
 /// The bytes with which an escape can begin.
 pub(crate) const FIRST: &[u8; 7] = b"%&#\x1b\\^`";
-
-/// The text from the first byte of a possible escape on.
-#[derive(Clone, Copy)]
-pub(crate) struct Rest<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// Whether the text ends here. Otherwise more bytes may follow.
-    pub(crate) is_last: bool,
-}
-
-/// The bytes so far do not decide.
-#[derive(Debug)]
-pub(crate) struct Undecided;
 
 /// An escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,15 +79,30 @@ impl Escape {
         if let 0xdc80..=0xdcff = number {
             return Escape::byte(len, number as u8);
         }
+        Escape::text(len, char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]))
+    }
+
+    /// This text of up to four bytes.
+    fn text(len: usize, text: &str) -> Escape {
         let mut bytes = [0; 4];
-        let written = char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut bytes).len();
-        Escape { len, outside: 0, reads_as: ReadsAs::Bytes(bytes, written as u8) }
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Escape { len, outside: 0, reads_as: ReadsAs::Bytes(bytes, text.len() as u8) }
     }
 
     fn nothing(len: usize) -> Escape {
         Escape { len, outside: 0, reads_as: ReadsAs::Nothing }
     }
 }
+
+/// Whether an escape can begin with each byte.
+static IS_FIRST: [bool; 256] = {
+    let (mut is_first, mut at) = ([false; 256], 0);
+    while at < FIRST.len() {
+        is_first[FIRST[at] as usize] = true;
+        at += 1;
+    }
+    is_first
+};
 
 /// The escape at the beginning of these bytes; `None` if their first byte stands for itself.
 #[inline]
@@ -105,7 +112,7 @@ pub(crate) fn escape(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
         return Ok(Some(Escape::byte(2, b'"')));
     }
     match text.bytes.first() {
-        Some(b'%') => Ok(text.number(1, 2, 16)?.map(|byte| Escape::byte(3, byte as u8))),
+        Some(b'%') => percent(text),
         Some(b'&') => entity(text),
         Some(b'#') => octal_of_rsyslog(text),
         Some(&ESC) => sequence(text),
@@ -121,11 +128,34 @@ pub(crate) fn escape(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
 pub(super) fn may_begin(text: &[u8]) -> bool {
     let rest = &text[1..];
     match text[0] {
-        b'%' => starts(rest, 2, |_, byte| byte.is_ascii_hexdigit()),
+        b'%' => {
+            starts(rest, 2, |_, byte| byte.is_ascii_hexdigit())
+                || starts(rest, 5, |at, byte| if at == 0 { byte == b'u' } else { byte.is_ascii_hexdigit() })
+        }
         b'#' => starts(rest, 3, |_, byte| matches!(byte, b'0'..=b'7')),
         b'^' | b'`' => starts(rest, 1, |_, byte| is_mark(byte)),
-        b'&' => ENTITIES.iter().any(|(name, _)| starts(rest, name.len(), |at, byte| name[at] == byte)),
+        b'&' => may_begin_entity(rest),
         _ => true,
+    }
+}
+
+/// Whether an entity with a name may begin before these bytes. May be true where none does. Decides
+/// by the bytes before the next one with which an escape can begin.
+#[inline]
+fn may_begin_entity(rest: &[u8]) -> bool {
+    let wild = |byte: u8| IS_FIRST[usize::from(byte)];
+    rest.first_chunk().is_none_or(|beginning| entity::may_begin(beginning, wild)) && may_be_entity(rest)
+}
+
+/// The same, by the whole name.
+#[cold]
+#[inline(never)]
+fn may_be_entity(rest: &[u8]) -> bool {
+    let name = entity::name_at(rest);
+    match rest.get(name.len()) {
+        Some(b';') => entity::find(name).is_some(),
+        Some(byte) if !FIRST.contains(byte) => false,
+        _ => entity::begins(name),
     }
 }
 
@@ -142,66 +172,7 @@ fn is_mark(byte: u8) -> bool {
     byte == b' ' || byte.is_ascii_punctuation()
 }
 
-impl Rest<'_> {
-    /// The byte at this offset; `None` behind the end of the whole text.
-    #[inline]
-    fn at(self, offset: usize) -> Result<Option<u8>, Undecided> {
-        match self.bytes.get(offset) {
-            None if !self.is_last => Err(Undecided),
-            byte => Ok(byte.copied()),
-        }
-    }
-
-    /// Whether this byte stands at this offset.
-    fn has(self, offset: usize, byte: u8) -> Result<bool, Undecided> {
-        Ok(self.at(offset)? == Some(byte))
-    }
-
-    /// The number of exactly this many digits.
-    #[inline]
-    fn number(self, offset: usize, digits: usize, radix: u32) -> Result<Option<u32>, Undecided> {
-        let mut number = 0;
-        for at in offset..offset + digits {
-            let Some(digit) = self.digit(at, radix)? else { return Ok(None) };
-            number = number * radix + digit;
-        }
-        Ok(Some(number))
-    }
-
-    #[inline]
-    fn digit(self, offset: usize, radix: u32) -> Result<Option<u32>, Undecided> {
-        let digit = match self.at(offset)? {
-            Some(byte @ b'0'..=b'9') => byte - b'0',
-            Some(byte @ (b'a'..=b'f' | b'A'..=b'F')) => (byte | 0x20) - b'a' + 10,
-            _ => return Ok(None),
-        };
-        Ok(Some(u32::from(digit)).filter(|&digit| digit < radix))
-    }
-
-    /// A number of up to this many digits, and the offset behind the byte that ends it.
-    fn ended_number(
-        self,
-        offset: usize,
-        digits_max: usize,
-        radix: u32,
-        end: u8,
-    ) -> Result<Option<(u32, usize)>, Undecided> {
-        let (mut number, mut at) = (0, offset);
-        while let Some(digit) = self.digit(at, radix)? {
-            if at == offset + digits_max {
-                return Ok(None);
-            }
-            (number, at) = (number * radix + digit, at + 1);
-        }
-        Ok((at > offset && self.has(at, end)?).then_some((number, at + 1)))
-    }
-}
-
-/// The entities of XML, and their characters.
-const ENTITIES: [(&[u8], u8); 5] =
-    [(b"amp;", b'&'), (b"lt;", b'<'), (b"gt;", b'>'), (b"quot;", b'"'), (b"apos;", b'\'')];
-
-/// The five names of XML, and numbers.
+/// The entity at the beginning of these bytes, the first of which is `&`.
 fn entity(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     if text.has(1, b'#')? {
         let number = match text.at(2)? {
@@ -211,15 +182,20 @@ fn entity(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
         return Ok(number.map(|(number, len)| Escape::character(len, number)));
     }
     let rest = &text.bytes[1..];
-    for (name, byte) in ENTITIES {
-        if rest.starts_with(name) {
-            return Ok(Some(Escape::byte(1 + name.len(), byte)));
-        }
-        if !text.is_last && name.starts_with(rest) {
-            return Err(Undecided);
-        }
+    let name = entity::name_at(rest);
+    match rest.get(name.len()) {
+        Some(b';') => Ok(entity::find(name).map(|read| Escape::text(name.len() + 2, read))),
+        None if !text.is_last && entity::begins(name) => Err(Undecided),
+        _ => Ok(None),
     }
-    Ok(None)
+}
+
+/// A byte, or a character of UTF-16.
+fn percent(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
+    if text.has(1, b'u')? {
+        return character(text, 2, |text, at| Ok(if text.has(at, b'%')? { at + 1 } else { at }));
+    }
+    Ok(text.number(1, 2, 16)?.map(|byte| Escape::byte(3, byte as u8)))
 }
 
 /// Control characters and bytes outside of ASCII, as rsyslog writes them.
@@ -283,15 +259,6 @@ fn control_string(text: Rest<'_>) -> Result<Ends, Undecided> {
 }
 
 impl Rest<'_> {
-    /// The first offset from `from` on, up to `end`, without such a byte.
-    fn skip(self, from: usize, end: usize, skips: impl Fn(u8) -> bool) -> Result<usize, Undecided> {
-        let mut at = from;
-        while at < end && self.at(at)?.is_some_and(&skips) {
-            at += 1;
-        }
-        Ok(at)
-    }
-
     /// The first offset from here on behind a run of backslashes.
     fn backslashes(self, from: usize) -> Result<usize, Undecided> {
         self.skip(from, from + BACKSLASHES_MAX, |byte| byte == b'\\')
@@ -327,10 +294,7 @@ fn backslash(text: Rest<'_>) -> Result<Option<Escape>, Undecided> {
     let numbered = match first {
         b'x' | b'u' if text.has(text.backslashes(after)?, b'{')? => braced(text, text.backslashes(after)? + 1)?,
         b'x' => text.number(after, 2, 16)?.map(|byte| Escape::byte(after + 2, byte as u8)),
-        b'u' => match text.number(after, 4, 16)? {
-            Some(high @ 0xd800..=0xdbff) => Some(surrogates(text, after + 4, high)?),
-            number => number.map(|number| Escape::character(after + 4, number)),
-        },
+        b'u' => character(text, after, |text, at| text.backslashes(at))?,
         b'U' => text.number(after, 8, 16)?.map(|number| Escape::character(after + 8, number)),
         b'0'..=b'3' => text.number(run, 3, 8)?.map(|byte| Escape::byte(run + 3, byte as u8)),
         _ => None,
@@ -361,17 +325,27 @@ fn braced(text: Rest<'_>, offset: usize) -> Result<Option<Escape>, Undecided> {
     Ok(text.number(offset, digits, 16)?.map(|number| Escape::character(end + 1, number)))
 }
 
-/// The second surrogate of a pair, at this offset.
-fn surrogates(text: Rest<'_>, offset: usize, high: u32) -> Result<Escape, Undecided> {
-    let alone = Escape::character(offset, high);
-    let mark = text.backslashes(offset)?;
-    if mark == offset || !text.has(mark, b'u')? {
-        return Ok(alone);
+/// A character of four digits at this offset, or of two surrogates with four each. `mark` gives the
+/// end of the mark before the `u` of the second one.
+fn character(
+    text: Rest<'_>,
+    offset: usize,
+    mark: impl FnOnce(Rest<'_>, usize) -> Result<usize, Undecided>,
+) -> Result<Option<Escape>, Undecided> {
+    let behind = offset + 4;
+    let high = match text.number(offset, 4, 16)? {
+        Some(high @ 0xd800..=0xdbff) => high,
+        number => return Ok(number.map(|number| Escape::character(behind, number))),
+    };
+    let alone = Escape::character(behind, high);
+    let mark = mark(text, behind)?;
+    if mark == behind || !text.has(mark, b'u')? {
+        return Ok(Some(alone));
     }
-    Ok(match text.number(mark + 1, 4, 16)? {
+    Ok(Some(match text.number(mark + 1, 4, 16)? {
         Some(low @ 0xdc00..=0xdfff) => Escape::character(mark + 5, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)),
         _ => alone,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -399,11 +373,17 @@ mod tests {
     #[test]
     fn every_row_of_the_table() {
         reads(b"%41b", 3, b"A");
+        reads(b"%u20acx", 6, "\u{20ac}".as_bytes());
+        reads(b"%ud83d%ude00", 12, "\u{1f600}".as_bytes());
+        reads(b"%ud83d%20", 6, "\u{fffd}".as_bytes());
         reads(b"&#65;", 5, b"A");
         reads(b"&#x1F600;", 9, "\u{1f600}".as_bytes());
         for (text, byte) in [("&amp;", b"&"), ("&lt;", b"<"), ("&gt;", b">"), ("&quot;", b"\""), ("&apos;", b"'")] {
             reads(text.as_bytes(), text.len(), byte);
         }
+        reads(b"&commat;", 8, b"@");
+        reads(b"&eacute;", 8, "\u{e9}".as_bytes());
+        reads(b"&fjlig;", 7, b"fj");
         reads(b"#012x", 4, b"\n");
         reads(b"#303", 4, b"\xc3");
         reads(b"^&", 2, b"&");
@@ -469,7 +449,21 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_stands_for_itself() {
-        for text in ["%", "%4g", "&amp", "&name=", "&#;", "&#12345678;", "#101", "#abc", "^a", "`ls`"] {
+        for text in [
+            "%",
+            "%4g",
+            "%u20a",
+            "%U20ac",
+            "&amp",
+            "&name=",
+            "&copyx;",
+            "&#;",
+            "&#12345678;",
+            "#101",
+            "#abc",
+            "^a",
+            "`ls`",
+        ] {
             assert_eq!(read(text.as_bytes()), None, "{text:?}");
         }
     }

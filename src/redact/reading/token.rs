@@ -1,7 +1,7 @@
 //! The effect of the end of a reading on the next bytes, which may double the last one, end a line
 //! within a long token, or be the offset at the beginning of a dump's next line.
 
-use super::rule::{Rest, Undecided};
+use super::rest::{Rest, Undecided};
 
 /// The number of token characters before a line end that read as one token with the next line.
 /// Encoders wrap at 60 columns or more.

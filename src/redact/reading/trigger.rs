@@ -10,7 +10,8 @@ use super::super::isa::Isa;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 use super::aarch64;
 use super::block::{self, BLOCK_LEN, Block, Earlier, Lookups, Wanted, is_in, lookup};
-use super::rule::{self, Escape, FIRST, ReadsAs, Rest, may_begin};
+use super::rest::Rest;
+use super::rule::{self, Escape, FIRST, ReadsAs, may_begin};
 use super::token::{Before, TOKEN_RUN_MIN, are_tokens, doubles, offset};
 #[cfg(target_arch = "x86_64")]
 use super::x86;

@@ -1,7 +1,8 @@
 //! The beginning of held-back bytes that may be shown: see
 //! [`release_partial`](super::Redactor::release_partial).
 
-use super::super::reading::rule::{self, ReadsAs, Rest};
+use super::super::reading::rest::Rest;
+use super::super::reading::rule::{self, ReadsAs};
 
 /// The length of the beginning of the held-back bytes with `len_max` bytes and the control
 /// sequences around them. Of the last `of_text` bytes, which begin a needle as they are, all count.
