@@ -2,6 +2,7 @@
 
 pub(crate) mod name;
 pub(crate) mod setting;
+pub(crate) mod url_path;
 mod word_list;
 
 use super::secret::UNGUESSABLE_LEN_MIN;

@@ -87,6 +87,11 @@ const PARTS: &[Parts] = &[
         &["hooks.example.com", "/services/"],
     ),
     (
+        "https://conda.anaconda.org/t/zz-5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278/team",
+        &["zz-5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"],
+        &["conda.anaconda.org", "/t/", "team"],
+    ),
+    (
         "app:hunter2-prod@tcp(db.internal:3306)/base?parseTime=true",
         &["hunter2-prod", "app:hunter2-prod@tcp(db.internal:3306)"],
         &["app", "db.internal:3306", "true"],

@@ -5,6 +5,7 @@
 //! in doubt: of 8 random letters and digits, one in 1,000 passes for a word.
 
 use super::name::{self, Meaning};
+use super::url_path::path_tokens;
 use super::word_list::{WordList, words};
 use super::{SWITCHES, is_uuid, looks_random};
 use crate::redact::encoding::core;
@@ -98,7 +99,7 @@ pub(crate) fn is_usual_path(value: &[u8]) -> bool {
     is_path(value) && ROOTS.contains(&first) && !value.iter().any(u8::is_ascii_uppercase)
 }
 
-/// A URL without user, query or random-looking segments.
+/// A URL without a user, and without credentials in its path and its query.
 fn is_url(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"jdbc:").unwrap_or(value);
     let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-".contains(byte)).count();
@@ -110,6 +111,15 @@ fn is_url(value: &[u8]) -> bool {
         && is_query(query)
         && rest.iter().all(is_plain)
         && !rest.split(|byte| b"/:".contains(byte)).any(looks_random)
+        && !has_token(rest)
+}
+
+/// Whether there is a credential in the path of a URL, which comes without its scheme.
+fn has_token(url: &[u8]) -> bool {
+    let (host, path) = url.split_at(memchr::memchr(b'/', url).unwrap_or(url.len()));
+    let mut has_token = false;
+    path_tokens(host, path, &mut |_| has_token = true);
+    has_token
 }
 
 /// The parameters of a URL, if none of them can be a credential.

@@ -6,6 +6,7 @@ use super::Parts;
 use super::written::{Style, Written, decoded};
 use crate::redact::credential::name::names_credential;
 use crate::redact::credential::setting::is_setting;
+use crate::redact::credential::url_path::path_tokens;
 use crate::redact::credential::{is_no_password, looks_random, may_be_credential};
 use crate::redact::encoding::Form;
 
@@ -46,32 +47,14 @@ fn url(url: &[u8], is_web: bool, parts: &mut Parts<'_>) {
         Some(at) => credentials(&url[..at], &url[at + 1..path], is_web, parts),
         None => credentials_with_slash(url, parts),
     }
-    let path = &url[path..];
+    let start = path;
+    let path = &url[start..];
     let end = path.iter().position(|byte| matches!(byte, b'?' | b'#' | b';')).unwrap_or(path.len());
-    for segment in path[..end].split(|&byte| byte == b'/').filter(|segment| looks_random(segment)) {
-        parts.secret(Form::UrlParameter, segment);
-    }
-    web_hook(&path[..end], parts);
+    path_tokens(&url[..start], &path[..end], &mut |token| parts.secret(Form::UrlParameter, token));
     query(&path[end..], parts);
     // `redis://host:6379,password=X`.
     for option in url.split(|byte| *byte == b',').skip(1) {
         query(option, parts);
-    }
-}
-
-/// The paths of web hooks before their tokens.
-const HOOKS: [&[u8]; 3] = [b"/webhooks/", b"/hooks/", b"/services/"];
-
-/// Emits the token of a web hook, which needs no digits, and that of a bot of Telegram:
-/// `/bot110201543:X/sendMessage`.
-fn web_hook(path: &[u8], parts: &mut Parts<'_>) {
-    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    if last.len() >= TOKEN_LEN_MIN && HOOKS.iter().any(|hook| memchr::memmem::find(path, hook).is_some()) {
-        parts.secret(Form::UrlParameter, last);
-    }
-    let bot = path.split(|byte| *byte == b'/').find_map(|segment| segment.strip_prefix(b"bot"));
-    if let Some(token) = bot.filter(|token| token.first().is_some_and(u8::is_ascii_digit) && token.contains(&b':')) {
-        parts.secret(Form::UrlParameter, token);
     }
 }
 
