@@ -87,6 +87,11 @@ const PARTS: &[Parts] = &[
         &["hooks.example.com", "/services/"],
     ),
     (
+        "bucket-1:AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        &["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
+        &["bucket-1"],
+    ),
+    (
         "https://conda.anaconda.org/t/zz-5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278/team",
         &["zz-5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"],
         &["conda.anaconda.org", "/t/", "team"],

@@ -15,6 +15,8 @@ const PORT_LEN_MAX: usize = 5;
 const SCHEME_LEN_MAX: usize = 24;
 /// The number of colons in a line of a pgpass file: `host:port:database:user:password`.
 const PGPASS_COLONS: usize = 4;
+/// The shortest id of a key, and the shortest key, in bytes.
+const KEY_LEN_MIN: usize = 16;
 
 /// Emits the credentials in a value that is a secret as a whole.
 pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
@@ -46,15 +48,23 @@ pub(super) fn within(value: &[u8], parts: &mut Parts<'_>) {
         }
         return;
     }
-    let mut fields = value.iter().enumerate().filter(|(at, byte)| **byte == b':' && !is_escaped(value, *at));
-    if fields.clone().count() == PGPASS_COLONS
-        && let Some((last, _)) = fields.next_back()
-    {
-        parts.secret(Form::Credential, &value[last + 1..]);
+    let colons = || (0..value.len()).filter(|&at| value[at] == b':' && !is_escaped(value, at));
+    if let Some(last) = colons().next_back() {
+        let is_pgpass = colons().count() == PGPASS_COLONS;
+        let is_s3fs = colons().count() == 2 && are_key(&value[colon + 1..last], &value[last + 1..]);
+        if is_pgpass || is_s3fs {
+            parts.secret(Form::Credential, &value[last + 1..]);
+        }
     }
     if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(byte)) {
         labelled(name, rest, parts);
     }
+}
+
+/// Whether these are the id of a key and the key: `BUCKET:AKIAIOSFODNN7EXAMPLE:X` of s3fs.
+fn are_key(id: &[u8], key: &[u8]) -> bool {
+    let is_id = id.len() >= KEY_LEN_MIN && id.iter().all(u8::is_ascii_alphanumeric) && is_mixed_word(id);
+    is_id && key.len() >= KEY_LEN_MIN && is_mixed_word(key)
 }
 
 fn is_escaped(value: &[u8], at: usize) -> bool {
