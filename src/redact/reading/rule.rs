@@ -376,6 +376,7 @@ mod tests {
         reads(b"%u20acx", 6, "\u{20ac}".as_bytes());
         reads(b"%ud83d%ude00", 12, "\u{1f600}".as_bytes());
         reads(b"%ud83d%20", 6, "\u{fffd}".as_bytes());
+        reads(b"%ud83dude00", 6, "\u{fffd}".as_bytes());
         reads(b"&#65;", 5, b"A");
         reads(b"&#x1F600;", 9, "\u{1f600}".as_bytes());
         for (text, byte) in [("&amp;", b"&"), ("&lt;", b"<"), ("&gt;", b">"), ("&quot;", b"\""), ("&apos;", b"'")] {
@@ -384,6 +385,7 @@ mod tests {
         reads(b"&commat;", 8, b"@");
         reads(b"&eacute;", 8, "\u{e9}".as_bytes());
         reads(b"&fjlig;", 7, b"fj");
+        reads(b"&OpenCurlyDoubleQuote;", 22, "\u{201c}".as_bytes());
         reads(b"#012x", 4, b"\n");
         reads(b"#303", 4, b"\xc3");
         reads(b"^&", 2, b"&");
@@ -397,6 +399,7 @@ mod tests {
         reads(b"\\U0001f600", 10, "\u{1f600}".as_bytes());
         reads(b"\\ud83d\\\\ude00", 13, "\u{1f600}".as_bytes());
         reads(b"\\udcc3", 6, b"\xc3");
+        reads(b"\\ud83dude00", 6, "\u{fffd}".as_bytes());
         reads(b"\\ud83dx", 6, "\u{fffd}".as_bytes());
         reads(b"\\101", 4, b"A");
         reads(b"\\08", 2, b"\0");
