@@ -1,5 +1,6 @@
 //! Many files and the limit on them; looks that block nothing, and survive cancellation.
 
+use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -257,6 +258,15 @@ async fn ap_a_file_between_two_looks_comes_after_the_last_of_its_log() {
     assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
 }
 
+/// Notes a file that was read at this path and then deleted, and whose inode number `new` has got.
+fn add_deleted(follow: &mut Follow, files: &Files, path: PathBuf, new: &File) {
+    let modified = 1;
+    let old = Position { path: path.clone(), is_done: true, birth: Some((1, 0)), modified, ..Position::default() };
+    let key = Key { stream: "app".into(), file: FileId::of(new).unwrap() };
+    files.checkpoints.add(key.clone(), old);
+    follow.paths.insert(path, Seen { key, target: None, modified, shared: None, free: None });
+}
+
 /// The next file of a log gets the inode number of its oldest one, which rotation has just deleted.
 #[tokio::test]
 async fn ap_a_file_with_the_inode_of_a_deleted_one_keeps_its_place() {
@@ -271,12 +281,8 @@ async fn ap_a_file_with_the_inode_of_a_deleted_one_keeps_its_place() {
         eprintln!("skipped: this file system records no times of birth");
         return;
     }
-    let (path, modified) = (place.path("a.log.9"), 1);
-    let old = Position { path: path.clone(), is_done: true, birth: Some((1, 0)), modified, ..Position::default() };
-    let key = Key { stream: "app".into(), file: FileId::of(&new).unwrap() };
+    add_deleted(&mut follow, &files, place.path("a.log.9"), &new);
     drop(new);
-    files.checkpoints.add(key.clone(), old);
-    follow.paths.insert(path, Seen { key, target: None, modified, shared: None, free: None });
     place.rename("a.log.1", "a.log.2");
     place.rename("a.log", "a.log.1");
     drop(place.append("a.log", "three\n"));
@@ -301,11 +307,7 @@ async fn ap_a_log_with_the_inode_of_a_deleted_file_follows_others() {
         eprintln!("skipped: this file system records no times of birth");
         return;
     }
-    let (path, modified) = (place.path("a.log"), 1);
-    let old = Position { path: path.clone(), is_done: true, birth: Some((1, 0)), modified, ..Position::default() };
-    let key = Key { stream: "app".into(), file: FileId::of(&new).unwrap() };
-    files.checkpoints.add(key.clone(), old);
-    follow.paths.insert(path, Seen { key, target: None, modified, shared: None, free: None });
+    add_deleted(&mut follow, &files, place.path("a.log"), &new);
     assert_eq!(text_of(follow, 14).await, "one\ntwo\nthree\n");
 }
 
