@@ -385,6 +385,8 @@ mod tests {
             "--max-old-space-size=4096",
             "--workers 4 --bind 0.0.0.0:8000",
             "1.24.3-rc1",
+            "http://catalog.test/v1/services/payment-gateway",
+            "https://forum.test/t/how-to-mask-secrets-2024/1234",
         ] {
             assert!(is_setting(b"X", value.as_bytes()), "{value}");
         }
@@ -434,6 +436,8 @@ mod tests {
             "https://api.test/?q=kx-5512-lamp",
             "kx/55/12.kx",
             "10.0.0.0/kx",
+            "https://conda.test/t/zz-0d5c1f6e-3b7a-4c2e-9f10-8a6b5c4d3e2f/team",
+            "https://hooks.test/hooks/catch/1234567/abc12de/",
         ] {
             assert!(!is_setting(b"X", value.as_bytes()), "{value}");
         }

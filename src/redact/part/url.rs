@@ -42,15 +42,14 @@ pub(super) fn urls(value: &[u8], parts: &mut Parts<'_>) {
 
 /// One URL, without its scheme. `is_web`: the scheme is that of the web.
 fn url(url: &[u8], is_web: bool, parts: &mut Parts<'_>) {
-    let path = url.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(url.len());
-    match url[..path].iter().rposition(|&byte| byte == b'@') {
-        Some(at) => credentials(&url[..at], &url[at + 1..path], is_web, parts),
+    let start = url.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(url.len());
+    let (host, path) = url.split_at(start);
+    match host.iter().rposition(|&byte| byte == b'@') {
+        Some(at) => credentials(&host[..at], &host[at + 1..], is_web, parts),
         None => credentials_with_slash(url, parts),
     }
-    let start = path;
-    let path = &url[start..];
     let end = path.iter().position(|byte| matches!(byte, b'?' | b'#' | b';')).unwrap_or(path.len());
-    path_tokens(&url[..start], &path[..end], &mut |token| parts.secret(Form::UrlParameter, token));
+    path_tokens(host, &path[..end], &mut |token| parts.secret(Form::UrlParameter, token));
     query(&path[end..], parts);
     // `redis://host:6379,password=X`.
     for option in url.split(|byte| *byte == b',').skip(1) {
