@@ -68,13 +68,15 @@ fn run(mut command: Command, text: &[u8]) -> Output {
     output
 }
 
-fn wait_within(child: &mut Child, limit: Duration) -> std::process::ExitStatus {
+/// Waits for the program's end. The limit is far above the time it takes on a busy machine.
+fn wait(child: &mut Child) -> std::process::ExitStatus {
+    const LIMIT: Duration = Duration::from_secs(30);
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("our child") {
             return status;
         }
-        assert!(start.elapsed() < limit, "still running after {limit:?}");
+        assert!(start.elapsed() < LIMIT, "still running after {LIMIT:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -300,7 +302,7 @@ fn i07_a_reader_that_leaves_ends_the_filter_quietly() {
     command.stdin(File::open("/dev/zero").expect("it is there"));
     let mut child = command.spawn().expect("the program starts");
     child.stdout.take().expect("a pipe").read_exact(&mut [0; 100]).expect("zeros");
-    let status = wait_within(&mut child, Duration::from_secs(1));
+    let status = wait(&mut child);
     // As `cat` ends, or quietly.
     assert!(status.success() || status.signal() == Some(Signal::PIPE.as_raw()), "{status:?}");
     let mut stderr = Vec::new();
@@ -350,7 +352,7 @@ fn i10_i11_signals_at_any_time() {
         std::thread::sleep(Duration::from_micros(n * 700));
         let which = [Signal::TERM, Signal::INT, Signal::HUP, Signal::KILL][n as usize % 4];
         signal(&child, which);
-        let status = wait_within(&mut child, Duration::from_secs(2));
+        let status = wait(&mut child);
         assert!(status.success() || status.signal() == Some(which.as_raw()), "{status:?}");
         let stdout = reading.join().expect("the reading thread ends");
         assert!(expected.starts_with(&stdout), "{which:?} after {n}: not a beginning of the right output");
@@ -426,7 +428,7 @@ fn i13_a_slow_reader_holds_the_writer_up() {
     }
     assert!(after < before.max(8 << 10) + (12 << 10), "from {before} KiB to {after} KiB");
     feeding.join().expect("the feeding thread ends");
-    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
+    assert!(wait(&mut child).success());
 }
 
 /// I14, I15: a prompt is emitted at once; half a secret is not, however long the other half takes.
@@ -434,12 +436,9 @@ fn i13_a_slow_reader_holds_the_writer_up() {
 fn i14_i15_prompts_and_halves() {
     let mut child = filter().spawn().expect("the program starts");
     let (mut stdin, mut stdout) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-    std::thread::sleep(Duration::from_millis(500));
-    let start = Instant::now();
     stdin.write_all(b"Password: ").expect("a pipe");
     let mut prompt = [0; 10];
-    stdout.read_exact(&mut prompt).expect("a prompt");
-    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
+    stdout.read_exact(&mut prompt).expect("a prompt, though nothing comes behind it");
 
     let (half, rest) = CANARY.split_at(9);
     stdin.write_all(half.as_bytes()).expect("a pipe");
@@ -453,7 +452,7 @@ fn i14_i15_prompts_and_halves() {
     let mut out = Vec::new();
     stdout.read_to_end(&mut out).expect("a pipe");
     assert!(out == MASK.as_bytes());
-    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
+    assert!(wait(&mut child).success());
 }
 
 /// I16: line release holds an unfinished line completely, and the end of the stream ends it.
@@ -475,7 +474,7 @@ fn i16_line_release() {
     let mut out = Vec::new();
     stdout.read_to_end(&mut out).expect("a pipe");
     assert!(out == [b"two ", MASK.as_bytes()].concat(), "the partial match of 8 bytes is masked, the line unfinished");
-    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
+    assert!(wait(&mut child).success());
 
     let (text, expected) = log(20_000);
     let mut command = filter();
@@ -542,7 +541,7 @@ fn files_pipes_sockets_and_terminals() {
     let mut out = Vec::new();
     (&ours).read_to_end(&mut out).expect("connected");
     assert!(out == expected);
-    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
+    assert!(wait(&mut child).success());
     feeding.join().expect("the feeding thread ends");
 
     if installed("script") {
@@ -584,7 +583,7 @@ fn pages_that_a_reader_keeps_never_change() {
     File::from(kept).read_to_end(&mut later).expect("a pipe");
     assert!(later == expected[1 << 20..][..kept_len], "kept pages changed");
     feeding.join().expect("the feeding thread ends");
-    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
+    assert!(wait(&mut child).success());
 }
 
 /// I22, short: a long text, cut at random on both sides, through flat memory.
@@ -619,5 +618,5 @@ fn i22_soak() {
     }
     assert!(0 < early && late <= early + 1_024, "peak memory rose from {early} to {late} KiB");
     feeding.join().expect("the feeding thread ends");
-    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
+    assert!(wait(&mut child).success());
 }

@@ -226,7 +226,7 @@ fn directories_that_are_created_later_are_guarded() {
     for n in 0..10 {
         let below = disk.file(&format!("{n}/a/b"));
         fs::create_dir_all(&below).unwrap();
-        std::thread::sleep(Duration::from_millis(100));
+        guard.waits_for_directory(&below);
         append(&below.join("x.log"), &format!("{VALUE}\n"));
         assert_eq!(cat(&below.join("x.log")), format!("{MASK}\n"));
     }
@@ -234,7 +234,7 @@ fn directories_that_are_created_later_are_guarded() {
     fs::create_dir(disk.outside("moved")).unwrap();
     append(&disk.outside("moved/x.log"), &format!("{VALUE}\n"));
     fs::rename(disk.outside("moved"), disk.file("moved")).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    guard.waits_for_directory(&disk.file("moved"));
     assert_eq!(cat(&disk.file("moved/x.log")), format!("{MASK}\n"));
     guard.end();
 }
@@ -249,7 +249,7 @@ fn nobody_needs_to_read() {
     // By an older mapping, which causes no events.
     let script = format!(
         "import mmap,os,time\nf=os.open('{0}',os.O_RDWR)\nm=mmap.mmap(f,0,prot=mmap.PROT_READ)\nos.pwrite(f,b'{VALUE}',0)\n\
-         time.sleep(0.5)\nprint(m[:].decode(),end='')",
+         while b'{VALUE}' in m[:]: time.sleep(0.02)\nprint(m[:].decode(),end='')",
         path.display()
     );
     if has("python3") {
@@ -479,8 +479,8 @@ fn d07_lost_events_of_directories_are_noticed() {
     }
     guard.signal("CONT");
     guard.waits_for("searching all files again");
-    std::thread::sleep(Duration::from_millis(200));
     for n in [0, 50, 99] {
+        guard.waits_for_directory(&disk.file(&n.to_string()));
         append(&disk.file(&format!("{n}/a.log")), &format!("{VALUE}\n"));
         assert_eq!(cat(&disk.file(&format!("{n}/a.log"))), format!("{MASK}\n"));
     }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -117,6 +118,25 @@ impl Guard {
             assert!(Instant::now() < patience, "said {}", self.said());
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits until it guards a directory that was created or moved in after its start. Before that,
+    /// files in it are let through for a moment.
+    #[track_caller]
+    pub(crate) fn waits_for_directory(&self, directory: &Path) {
+        let inode = fs::metadata(directory).expect("it was created").ino();
+        let mark = format!("fanotify ino:{inode:x} ");
+        let patience = Instant::now() + Duration::from_secs(20);
+        while !self.marks().any(|marks| marks.contains(&mark)) {
+            assert!(Instant::now() < patience, "{} is not guarded; said {}", directory.display(), self.said());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The kernel's lists of the directories and files that its descriptors watch.
+    fn marks(&self) -> impl Iterator<Item = String> {
+        let descriptors = fs::read_dir(format!("/proc/{}/fdinfo", self.child.id())).expect("it runs");
+        descriptors.flatten().filter_map(|descriptor| fs::read_to_string(descriptor.path()).ok())
     }
 
     /// Sends it a signal, named as for `kill`.
