@@ -11,11 +11,11 @@
 //! Values over 16 KiB get only few forms.
 //!
 //! Not covered: base64 of base64 and the like; other letter case, UTF-32, another Unicode
-//! normalization, a value written backwards; a value within a longer hex dump with offsets (`curl
-//! --trace`; see `hex_dump`); a list of numbers over several lines; other text between the lines of
-//! a wrapped value; a value that is not UTF-8 after a decoder has put U+FFFD into it; names of
-//! HTML 5 for characters that HTML 4 had no name for, other than ASCII; other spellings of a value
-//! with a control sequence that breaks off.
+//! normalization, a value written backwards; a value within a longer hex dump that does not begin
+//! a line, or has no column of text (see `hex_dump`); a list of numbers over several lines; other
+//! text between the lines of a wrapped value; a value that is not UTF-8 after a decoder has put
+//! U+FFFD into it; names of HTML 5 for characters that HTML 4 had no name for, other than ASCII;
+//! other spellings of a value with a control sequence that breaks off.
 
 mod binary;
 mod form_writer;
@@ -49,7 +49,7 @@ pub enum Form {
     Hex,
     /// Hex digits with `:`, `-`, a blank or `, 0x` between bytes.
     HexSeparated,
-    /// A hex dump with offsets and a column of text.
+    /// Any form in a hex dump with offsets and a column of text.
     HexDump,
     /// A list of decimal numbers, one for each byte.
     Decimal,
@@ -91,6 +91,7 @@ impl Form {
             Spelling::Wrapped => Form::Wrapped,
             Spelling::Colour => Form::Colour,
             Spelling::Escaped => Form::Escaped,
+            Spelling::Dump => Form::HexDump,
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! A value that a program has written in another spelling stands in no raw text. Its spellings are
 //! too many to list: programs escape different characters, mix styles, and write each other's
-//! output. So the text is read a second time, with every escape of [`rule`]'s table undone, to the
-//! fourth depth; then doubled quotes and the like read as one, and the end of a line within a long
-//! run of base64 as nothing. The needles of a value are brought to the same shape.
+//! output. So the text is read a second time, with every escape of [`rule`]'s table and every row
+//! of a hex [`dump`] undone, to the fourth depth; then doubled quotes and the like read as one, and
+//! the end of a line within a long run of base64 as nothing. The needles of a value are brought to
+//! the same shape.
 //!
 //! Each byte of the reading knows the *stretch* of the text that it came from. An occurrence in the
 //! reading covers the text from the stretch of its first byte to that of its last. The definition
@@ -16,6 +17,7 @@
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod aarch64;
 mod block;
+pub(crate) mod dump;
 mod entity;
 mod join;
 mod layer;

@@ -25,15 +25,24 @@ pub struct Region<More = ()> {
     /// The needle that names the region: the longest that begins where the region does.
     pub(super) needle: u32,
     /// That needle's length, or 0 for a partial match, which any whole needle outranks; and in the
-    /// two lowest bits its spelling there.
+    /// lowest bits its spelling there.
     len_and_spelling: u32,
     pub(super) more: More,
 }
 
+/// The number of bits that a spelling takes.
+const SPELLING_BITS: u32 = 3;
+const _: () = assert!(Spelling::ALL.len() <= 1 << SPELLING_BITS);
+
 impl<More: Default> Region<More> {
     fn new(range: Range<u64>, needle: u32, needle_len: usize, spelling: Spelling) -> Region<More> {
-        debug_assert!(needle_len < 1 << 30);
-        Region { range, needle, len_and_spelling: (needle_len as u32) << 2 | spelling as u32, more: More::default() }
+        debug_assert!(needle_len < 1 << (u32::BITS - SPELLING_BITS));
+        Region {
+            range,
+            needle,
+            len_and_spelling: (needle_len as u32) << SPELLING_BITS | spelling as u32,
+            more: More::default(),
+        }
     }
 
     /// The region of one occurrence, by its end.
@@ -84,11 +93,11 @@ impl<More> Region<More> {
     }
 
     fn needle_len(&self) -> u32 {
-        self.len_and_spelling >> 2
+        self.len_and_spelling >> SPELLING_BITS
     }
 
     fn spelling(&self) -> Spelling {
-        Spelling::ALL[self.len_and_spelling as usize & 3]
+        Spelling::ALL[self.len_and_spelling as usize & ((1 << SPELLING_BITS) - 1)]
     }
 
     /// Whether this region gives its name and mask to a union with the other.

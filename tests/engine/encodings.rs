@@ -52,7 +52,29 @@ const VECTORS: &[Vector] = &[
         "hunter2\tprod",
         "hex-dump",
         "00000000  68 75 6e 74 65 72 32 09  70 72 6f 64 0a           |hunter2.prod.|",
-        "00000000  .|",
+        "00000000  |",
+    ),
+    // At any place of a longer dump: curl, openssl, and Go in a string of JSON.
+    (
+        "hunter2-prod-west",
+        "hex-dump",
+        "0000: 70 61 73 73 3a 20 68 75 6e 74 65 72 32 2d 70 72 pass: hunter2-pr\n\
+         0010: 6f 64 2d 77 65 73 74 0a 6e 65 78 74 20 6c 69 6e od-west.next lin\n\
+         0020: 65                                              e\n",
+        "0000: \n0020: 65                                              e\n",
+    ),
+    (
+        "hunter2-prod-west",
+        "hex-dump",
+        "dump:\r\n00000000 - 70 61 73 73 3a 20 68 75-6e 74 65 72 32 2d 70 72   pass: hunter2-pr\r\n\
+         00000010 - 6f 64 2d 77 65 73 74                               od-west\r\n",
+        "dump:\r\n00000000 - \r\n",
+    ),
+    (
+        "hunter2-prod",
+        "hex-dump",
+        r#"{"wire":"read:\n00000000  22 68 75 6e 74 65 72 32  2d 70 72 6f 64 22        |\"hunter2-prod\"|\n"}"#,
+        r#"{"wire":"read:\n00000000  |\n"}"#,
     ),
     // Go, Rust, JSON, Java.
     ("hunter2-prod", "decimal", "[104 117 110 116 101 114 50 45 112 114 111 100]", "[]"),

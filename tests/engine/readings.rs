@@ -56,6 +56,34 @@ fn name_in_html(byte: u8) -> String {
     named.map_or_else(|| format!("#{byte}"), |(_, name)| name.to_owned())
 }
 
+/// A dump of these bytes in the layout of some program, or nearly.
+fn dump(rng: &mut Rng, bytes: &[u8], out: &mut Vec<u8>) {
+    let in_row = [3, 8, 16, 16, 32, 33][rng.below(6)];
+    let colon = [": ", "  ", ": ", " - ", "| ", " "][rng.below(6)];
+    let (group, between) = [(1, " "), (2, " "), (1, "-"), (4, " ")][rng.below(4)];
+    let (before, after) = [("  ", ""), (" ", ""), ("  |", "|"), ("   ", ""), ("  >", "<")][rng.below(5)];
+    let line_end = ["\n", "\n", "\r\n", "\\n", "\n ", " |\n", "\n\n", "\r"][rng.below(8)];
+    let (width, first) = (4 + 4 * rng.below(2), [0, 0, 0, 16][rng.below(4)]);
+    for (number, row) in bytes.chunks(in_row).enumerate() {
+        out.extend(format!("{:0width$x}{colon}", first + in_row * number).into_bytes());
+        let start = out.len();
+        for (index, byte) in row.iter().enumerate() {
+            out.extend(if index == in_row / 2 && group == 1 { " " } else { "" }.bytes());
+            out.extend(format!("{byte:02x}").into_bytes());
+            out.extend(if index % group == group - 1 { between } else { "" }.bytes());
+        }
+        out.truncate(out.len() - usize::from(out.ends_with(between.as_bytes())));
+        out.resize(out.len().max(start + 2 * in_row + in_row / group), b' ');
+        out.extend_from_slice(before.as_bytes());
+        out.extend(row.iter().map(|byte| if matches!(byte, b' '..=b'~') { *byte } else { b'.' }));
+        out.extend_from_slice(after.as_bytes());
+        if rng.below(20) == 0 {
+            out.truncate(out.len() - rng.below(30).min(out.len()));
+        }
+        out.extend_from_slice(line_end.as_bytes());
+    }
+}
+
 const LETTERS: &[u8] = b"ab\"'$%{\\^&\n ";
 
 fn word(rng: &mut Rng, len: usize) -> Vec<u8> {
@@ -66,7 +94,19 @@ fn word(rng: &mut Rng, len: usize) -> Vec<u8> {
 fn text(rng: &mut Rng, needles: &[Vec<u8>], len_max: usize) -> Vec<u8> {
     let mut text = Vec::new();
     while text.len() < len_max {
-        match rng.below(11) {
+        match rng.below(13) {
+            11 | 12 => {
+                let needle = &needles[rng.below(needles.len())];
+                let inner = [word(rng, 5), needle.clone(), word(rng, 3), needle.clone()].concat();
+                let mut rows = Vec::new();
+                let from = rng.below(8);
+                dump(rng, &inner[from..], &mut rows);
+                let (spelled, depth) = (rng.below(4) == 0, rng.below(2));
+                let is_spelled = |byte: u8| matches!(byte, b'\n' | b'"' | b'\\');
+                for byte in rows {
+                    if spelled && is_spelled(byte) { spell(rng, byte, depth, &mut text) } else { text.push(byte) }
+                }
+            }
             0..=4 => {
                 let needle = &needles[rng.below(needles.len())];
                 let from = if rng.below(3) == 0 { rng.below(needle.len()) } else { 0 };
@@ -108,6 +148,17 @@ pub(crate) fn check_text(rng: &mut Rng, needles: &[Vec<u8>], text: &[u8]) {
     for _ in 0..4 {
         let (one, other) = (rng.below(text.len() + 1), rng.below(text.len() + 1));
         run(&[one.min(other), one.max(other)]);
+    }
+}
+
+/// What may go on with the dump waits for its end, but a line is given out at once.
+#[test]
+fn a_line_of_a_dump_is_not_held_back() {
+    let mut redactor = Redactor::new(set(&[b"abcdefgh".to_vec()]));
+    let mut out = Vec::new();
+    for line in ["0000: 47 45 54  GET\n", "0010: 0d 0a     ..\n", "end\n"] {
+        redactor.push(line.as_bytes()).for_each(|piece| out.extend_from_slice(piece.as_ref()));
+        assert!(out.ends_with(line.as_bytes()), "{}", out.escape_ascii());
     }
 }
 

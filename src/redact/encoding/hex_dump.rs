@@ -4,12 +4,13 @@
 //! last character, with all offsets between. A program may also have dumped the newline that `echo`
 //! adds, which changes the last row.
 //!
-//! A value within a longer dump, as in the output of `curl --trace`, is not covered. Each of its 16
-//! places in the rows of 16 bytes cuts it otherwise, and the offsets and the text around it are
-//! unknown, so that no needle reaches across two rows. Needles for the parts of rows would be each
-//! stretch of 16 bytes, and all beginnings and ends from 8 bytes on, in digits and in text: 57 for
-//! a value of 40 bytes, in each of the styles. The text among them would be needles without
-//! context, such as the first 8 characters of a value, which many logs contain.
+//! The plain reading finds a value at any place of a dump that begins a line: see
+//! [`dump`](super::super::reading::dump). These forms are for a dump behind something else in its
+//! line, such as a quote or the time of a log, where that reading does not look. There, a value
+//! within a longer dump is not covered. Each of its 16 places in the rows of 16 bytes cuts it
+//! otherwise, and the offsets and the text around it are unknown, so that no needle reaches across
+//! two rows. Needles for the parts of rows would be 57 for a value of 40 bytes, in each of the
+//! styles, and those for the text among them would have no context.
 
 use super::form_writer::FormWriter;
 use super::unit::{LOWER, push_hex};

@@ -2,7 +2,8 @@
 //! itself, and the plain reading.
 
 use super::super::colour;
-use super::super::reading::rest::Rest;
+use super::super::reading::dump::{self, Beside, DUMP_DEPTH, Row};
+use super::super::reading::rest::{Rest, Undecided};
 use super::super::reading::rule::{self, DEPTH, GAP_MAX, ReadsAs};
 use super::super::reading::token::{TOKEN_RUN_MIN, doubles, is_token, offset};
 use core::ops::Range;
@@ -22,8 +23,8 @@ pub fn plain(text: &[u8], is_last: bool) -> (Vec<Read>, usize) {
     let mut reading: Vec<Read> =
         text.iter().enumerate().map(|(at, &byte)| Read { byte: Some(byte), stretch: at..at + 1 }).collect();
     let mut waits_from = text.len();
-    for _ in 0..DEPTH {
-        let (read, waiting) = undo(&reading, is_last);
+    for number in 0..DEPTH {
+        let (read, waiting) = undo(text, &reading, number, is_last);
         waits_from = waiting.map_or(waits_from, |waiting| waits_from.min(waiting));
         reading = read;
     }
@@ -31,10 +32,28 @@ pub fn plain(text: &[u8], is_last: bool) -> (Vec<Read>, usize) {
     (read, waiting.map_or(waits_from, |waiting| waits_from.min(waiting)))
 }
 
-/// Undoes each escape once. Returns where the first one begins that waits for its end.
-fn undo(input: &[Read], is_last: bool) -> (Vec<Read>, Option<usize>) {
-    let (mut out, mut at, mut end) = (Vec::new(), 0, 0);
+/// Undoes each escape and each row of a dump once. Returns where the first one begins that waits
+/// for its end.
+fn undo(text: &[u8], input: &[Read], number: usize, is_last: bool) -> (Vec<Read>, Option<usize>) {
+    let (mut out, mut at, mut end, mut is_behind_row) = (Vec::new(), 0, 0, false);
     while at < input.len() {
+        let Ok(row) = row(text, input, at, number, is_behind_row, is_last) else {
+            let bytes: Vec<u8> = input[at..].iter().map_while(|read| read.byte).collect();
+            let gap = if is_behind_row { dump::gap_len(&bytes) } else { 0 };
+            return (out, input.get(at + gap).map(|read| read.stretch.start));
+        };
+        is_behind_row = row.is_some();
+        if let Some(row) = row {
+            let gap_end = input[at..at + row.gap].last().map_or(end, |read| read.stretch.end);
+            if gap_end > end + GAP_MAX as usize {
+                out.push(Read { byte: None, stretch: gap_end..gap_end });
+            }
+            end = input[at + row.end - 1].stretch.end;
+            let stretch = input[at + row.start].stretch.start..end;
+            out.extend(row.bytes().iter().map(|&byte| Read { byte: Some(byte), stretch: stretch.clone() }));
+            at += row.end;
+            continue;
+        }
         if !input[at].byte.is_some_and(|byte| rule::FIRST.contains(&byte)) {
             end = if input[at].byte.is_some() { input[at].stretch.end } else { end };
             out.push(input[at].clone());
@@ -69,6 +88,37 @@ fn undo(input: &[Read], is_last: bool) -> (Vec<Read>, Option<usize>) {
         at += escape.len;
     }
     (out, None)
+}
+
+/// The row of a dump at this place: the first one, or one right behind another. The head of the
+/// first one has to stand so in the text, where no escape goes on with it.
+fn row(
+    text: &[u8],
+    input: &[Read],
+    at: usize,
+    number: usize,
+    is_behind_row: bool,
+    is_last: bool,
+) -> Result<Option<Row>, Undecided> {
+    let bytes: Vec<u8> = input[at..].iter().map_while(|read| read.byte).collect();
+    let rest = Rest { bytes: &bytes, is_last: is_last || at + bytes.len() < input.len() };
+    if is_behind_row {
+        return dump::next_row(rest, Beside::level(number));
+    }
+    let before = at.checked_sub(1).and_then(|before| input[before].byte);
+    if number >= DUMP_DEPTH || !dump::may_follow(before) {
+        return Ok(None);
+    }
+    let start = input[at].stretch.start;
+    let Ok(head) = dump::head(rest) else {
+        let end = input[input.len() - 1].stretch.end;
+        let is_cut = text.get(end).is_some_and(|next| rule::FIRST.contains(next));
+        return if start + bytes.len() == end && !is_cut { Err(Undecided) } else { Ok(None) };
+    };
+    match head.filter(|&head| start + head == input[at + head - 1].stretch.end) {
+        Some(head) => dump::row(rest, head, Beside::level(number)),
+        None => Ok(None),
+    }
 }
 
 /// Reads doubled characters as one, and a line end with the blanks and the dump's offset behind it

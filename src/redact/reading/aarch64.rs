@@ -3,7 +3,8 @@
 use core::arch::aarch64::*;
 
 use super::super::isa::neon::{VECTOR_LEN, Vectors, any_of, has_any, mask};
-use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Lookup, Lookups};
+use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Lookup, Lookups, behind_line_ends};
+use super::dump::ZEROS;
 use super::token::TOKEN_RUN_MIN;
 
 /// The number of bytes before a line end that decide whether it may be a trigger.
@@ -27,6 +28,7 @@ pub(super) unsafe fn classify_neon(lookups: &Lookups, block: &[u8; BLOCK_LEN]) -
         escapes: mask_in(&lookups.escapes),
         line_ends: mask_in(&lookups.line_ends),
         doubled: mask_in(&lookups.doubled),
+        zeros: mask(bytes.map(|bytes| zeros(bytes))),
         high: mask(bytes.map(|bytes| high(bytes))),
     }
 }
@@ -41,7 +43,7 @@ pub(super) unsafe fn classify_neon(lookups: &Lookups, block: &[u8; BLOCK_LEN]) -
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn skip_neon(lookups: &Lookups, text: &[u8], mut at: usize, has_doubled: bool) -> usize {
     let [marks, doubled] = [&lookups.marks, &lookups.doubled].map(|table| rows(table));
-    while at + BLOCK_LEN <= text.len() {
+    while at + BLOCK_LEN + ZEROS <= text.len() {
         let place = text.as_ptr().wrapping_add(at);
         let bytes = vectors(place);
         let ends = bytes.map(|bytes| is_in(marks, bytes));
@@ -55,17 +57,25 @@ pub(super) unsafe fn skip_neon(lookups: &Lookups, text: &[u8], mut at: usize, ha
             any = vorrq_u8(any, any_of([first, second, third, vandq_u8(d, vextq_u8::<15>(c, d))]));
         }
         let ends = mask(ends);
+        let start = place.wrapping_add(behind_line_ends(ends));
+        // SAFETY: as many bytes as are read stand behind the block.
+        let is_dump = unsafe { start.cast::<[u8; ZEROS]>().read() == [b'0'; ZEROS] };
         let ends = ends & !(ends << 1);
         // The bytes up to the first line end: the first 32 and the last 16 of them.
         let run = place.wrapping_add(ends.trailing_zeros() as usize & 63).wrapping_sub(RUN);
         let [a, b, c] = [0, VECTOR_LEN, RUN - VECTOR_LEN].map(|offset| high(load(run.wrapping_add(offset))));
         let is_wrap = !has_any(vmvnq_u8(vandq_u8(vandq_u8(a, b), c))) & (ends != 0);
-        if has_any(any) | is_wrap | (ends & ends.wrapping_sub(1) != 0) {
+        if has_any(any) | is_wrap | is_dump | (ends & ends.wrapping_sub(1) != 0) {
             break;
         }
         at += BLOCK_LEN;
     }
     at
+}
+
+#[target_feature(enable = "neon")]
+fn zeros(bytes: uint8x16_t) -> uint8x16_t {
+    vceqq_u8(bytes, vdupq_n_u8(b'0'))
 }
 
 #[target_feature(enable = "neon")]

@@ -48,6 +48,8 @@ pub(super) struct Block {
     pub(super) escapes: u64,
     pub(super) line_ends: u64,
     pub(super) doubled: u64,
+    /// Zeros, the digit.
+    pub(super) zeros: u64,
     /// ASCII from `+` on without the dot: all token characters, and more. With the dot, a third of
     /// the line ends that passed were behind none.
     pub(super) high: u64,
@@ -60,11 +62,13 @@ pub(super) struct Earlier {
     pub(super) blanks: u64,
     /// 1 if the last byte is a doubled character, else 0.
     pub(super) doubled: u64,
+    /// 1 if the last byte ends a line, else 0.
+    pub(super) line_end: u64,
 }
 
 impl Earlier {
     /// Any text: with it, more bytes are candidates.
-    pub(super) const UNKNOWN: Earlier = Earlier { blanks: 0, doubled: 1 };
+    pub(super) const UNKNOWN: Earlier = Earlier { blanks: 0, doubled: 1, line_end: 1 };
 }
 
 /// The highest bits: those of the bytes before a line end that may be a trigger.
@@ -72,7 +76,7 @@ const WINDOW: u64 = !(u64::MAX >> super::token::TOKEN_RUN_MIN);
 
 impl Block {
     pub(super) fn of_next(self) -> Earlier {
-        Earlier { blanks: !self.high, doubled: self.doubled >> 63 }
+        Earlier { blanks: !self.high, doubled: self.doubled >> 63, line_end: self.line_ends >> 63 }
     }
 
     /// The bytes that may be triggers, and the state before the next block.
@@ -85,9 +89,17 @@ impl Block {
         let window = (!self.high << 1 << (63 - first) | earlier.blanks >> first) & WINDOW;
         let is_wrap = window == 0 || line_ends & line_ends.wrapping_sub(1) != 0;
         let wraps = if is_wrap { line_ends } else { 0 };
-        let candidates = self.escapes & wants.escapes | wraps & wants.wraps | doubled & wants.doubled;
+        let escapes = self.escapes | self.zeros & (self.line_ends << 1 | earlier.line_end);
+        let candidates = escapes & wants.escapes | wraps & wants.wraps | doubled & wants.doubled;
         (candidates, self.of_next())
     }
+}
+
+/// The offset behind the first line ends of a block, or behind the block if it has none: a dump may
+/// begin there.
+#[inline(always)]
+pub(super) fn behind_line_ends(line_ends: u64) -> usize {
+    (line_ends << 1 & !line_ends).trailing_zeros() as usize
 }
 
 /// Which candidates are wanted: all bits or none.
@@ -105,6 +117,7 @@ pub(super) fn classify(lookups: &Lookups, bytes: &[u8; BLOCK_LEN]) -> Block {
         block.escapes |= u64::from(is_in(&lookups.escapes, byte)) << bit;
         block.line_ends |= u64::from(is_in(&lookups.line_ends, byte)) << bit;
         block.doubled |= u64::from(is_in(&lookups.doubled, byte)) << bit;
+        block.zeros |= u64::from(byte == b'0') << bit;
         block.high |= u64::from((BELOW_TOKENS + 1..0x80).contains(&byte) && byte != b'.') << bit;
     }
     block

@@ -9,11 +9,14 @@ use core::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::dump;
 use super::quick;
 use super::rule::{self, ESC};
 use super::run::{Run, push_run, run_of};
 use super::spelling::Spelling;
 use super::token::doubles;
+pub(super) use waiting::Waiting;
+mod waiting;
 
 /// The bytes of a layer that are no copies: `len` bytes at `at`, read from `start..end` below.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +51,12 @@ impl Layer {
         self.head_len > 0
     }
 
-    /// The byte of the text, if its first byte is waiting, where that is.
+    /// The first waiting byte that an escape or a row of a dump begins with, and where that is.
     pub(super) fn waits_from(&self) -> Option<(u8, u64)> {
-        self.bytes().first().copied().zip(self.head.first().map(|run| run.start))
+        let waiting = &self.bytes()[..self.head_len];
+        let at = dump::gap_len(waiting);
+        let byte = *waiting.get(at)?;
+        Some((byte, self.head[run_of(&self.head, at as u64)].start_of(at as u64)))
     }
 
     fn bytes(&self) -> &[u8] {
@@ -191,6 +197,15 @@ impl<'a> Writer<'a> {
         self.copied = until;
     }
 
+    /// Writes these bytes, which the ones below from `start` to `until` show. Those before `start`
+    /// are left out.
+    pub(super) fn row(&mut self, start: usize, until: usize, read: &[u8]) {
+        self.event(read.len(), start, until);
+        self.bytes[self.len..self.len + read.len()].copy_from_slice(read);
+        self.len += read.len();
+        self.copied = until;
+    }
+
     /// Leaves out the bytes below up to this offset.
     #[inline(always)]
     pub(super) fn skip(&mut self, until: usize) {
@@ -305,6 +320,17 @@ impl<'a> Layers<'a> {
         if layer == 0 && !self.layers[0].is_waiting() { self.text } else { self.layers[layer].bytes() }
     }
 
+    /// Whether the text goes on behind the bytes of a layer with one that may begin an escape.
+    pub(super) fn are_cut(self, layer: usize) -> bool {
+        let Some(last) = self.bytes(layer).len().checked_sub(1) else { return false };
+        let from_end = self.start + self.text.len() as u64 - self.end_of(layer, last);
+        let next = match self.text.len().checked_sub(from_end as usize) {
+            Some(at) => self.text.get(at),
+            None => self.bytes(0).len().checked_sub(from_end as usize).and_then(|at| self.bytes(0).get(at)),
+        };
+        next.is_some_and(|next| rule::FIRST.contains(next))
+    }
+
     pub(super) fn breaks(self, layer: usize) -> &'a [u32] {
         &self.layers[layer].breaks
     }
@@ -387,12 +413,20 @@ impl<'a> Layers<'a> {
                 } else {
                     let start = self.start_of(this.below, source.start);
                     let end = self.end_of(this.below, source.end - 1);
-                    push_run(runs, Run { end, is_plain: false, ..Run::plain(at, start) });
+                    let behind = self.spelling_of(this.below, source);
+                    push_run(runs, Run { end, is_plain: false, behind, ..Run::plain(at, start) });
                 }
                 end - from
             };
             (from, at, behind) = (from + len, at + len as u64, Spelling::Own);
         }
+    }
+
+    /// The spelling of bytes that are read as others: a row of a dump begins with a digit, and an
+    /// escape of more than three bytes never does.
+    fn spelling_of(self, layer: usize, source: Range<usize>) -> Spelling {
+        let is_row = source.len() > 3 && self.bytes(layer)[source.start].is_ascii_hexdigit();
+        if is_row { Spelling::Dump } else { Spelling::Escaped }
     }
 
     /// The spelling that the bytes make which were left out behind the last byte.
@@ -450,30 +484,6 @@ impl<'a> Layers<'a> {
             return range.end.min(range.start.max(head_len + position.saturating_sub(self.start) as usize));
         }
         range.clone().find(|&at| self.end_of(layer, at) > position).unwrap_or(range.end)
-    }
-}
-
-/// Bytes of a layer that wait for the next piece: taken out, since the layers are needed to find
-/// their stretches until all is taken.
-#[derive(Default)]
-pub(super) struct Waiting {
-    bytes: Zeroizing<Vec<u8>>,
-    runs: Vec<Run>,
-}
-
-impl Waiting {
-    pub(super) fn of(layers: Layers<'_>, layer: usize, from: usize) -> Waiting {
-        let bytes = layers.bytes(layer);
-        let mut waiting = Waiting { bytes: Zeroizing::new(bytes[from..].to_vec()), runs: Vec::new() };
-        layers.append_runs(layer, from..bytes.len(), 0, Spelling::Own, &mut waiting.runs);
-        waiting
-    }
-
-    /// Empties the layer, and lets it begin with these bytes.
-    pub(super) fn begin(self, layer: &mut Layer) {
-        layer.clear();
-        layer.append(&self.bytes);
-        (layer.head, layer.head_len) = (self.runs, self.bytes.len());
     }
 }
 

@@ -1,18 +1,26 @@
-//! One level of the plain reading: undoes each escape of its input once.
+//! One level of the plain reading: undoes each escape and each row of a dump of its input once.
 
 use core::ops::Range;
 
+use super::dump::{self, Beside, DUMP_DEPTH};
 use super::layer::{Layer, Layers, Writer};
 use super::quick;
-use super::rest::Rest;
+use super::rest::{Rest, Undecided};
 use super::rule::{self, Escape, GAP_MAX, ReadsAs, may_begin};
+use super::token::Before;
 use super::trigger::{self, Joints};
 
 /// One level; it reads a stream in pieces.
 #[derive(Clone)]
 pub(super) struct Level {
+    /// The number of levels below it.
+    number: usize,
     /// The end of the stretch of the last byte that was read.
     end: u64,
+    /// The last byte that was read, unless a match ends behind it.
+    before: Option<u8>,
+    /// The waiting bytes stand right behind a row of a dump.
+    is_behind_row: bool,
 }
 
 /// Memory that each level uses anew.
@@ -39,9 +47,9 @@ struct End {
 }
 
 impl Level {
-    /// A level that begins at this position of the text.
-    pub(super) fn at(start: u64) -> Level {
-        Level { end: start }
+    /// Levels that begin at this position of a text that ends so.
+    pub(super) fn all<const COUNT: usize>(start: u64, before: Before) -> [Level; COUNT] {
+        std::array::from_fn(|number| Level { number, end: start, before: before.byte, is_behind_row: false })
     }
 
     /// Undoes the escapes in a layer, as far as its bytes decide.
@@ -56,61 +64,220 @@ impl Level {
     ) -> Undone {
         let (bytes, breaks) = (layers.bytes(below), layers.breaks(below));
         trigger::escapes(joints, bytes, &mut scratch.masks, &mut scratch.places);
-        if !out.is_waiting() && scratch.places.is_empty() {
+        let mut rows = Rows::of(self, bytes, breaks);
+        if !out.is_waiting() && scratch.places.is_empty() && rows.next == bytes.len() {
             self.end = bytes.len().checked_sub(1).map_or(self.end, |last| layers.end_of(below, last));
+            self.keep(bytes, breaks, bytes.len());
             return Undone { len: bytes.len(), is_same: true };
         }
-        let mut writer = Writer::new(out, below, bytes.len(), breaks);
-        let (mut at, mut len) = (0, bytes.len());
-        // Behind the last byte that was read or broke a match.
-        let mut end = End { known: self.end, before: 0, gap_end: None };
-        let mut places = &scratch.places[..];
+        let end = End { known: self.end, before: 0, gap_end: None };
+        let writer = Writer::new(out, below, bytes.len(), breaks);
+        let mut pass = Pass {
+            layers,
+            below,
+            bytes,
+            breaks,
+            is_last,
+            writer,
+            places: &scratch.places,
+            at: 0,
+            len: bytes.len(),
+            end,
+        };
+        while pass.undo_escapes(rows.next).is_ok() && rows.next < bytes.len() {
+            if pass.at > rows.next {
+                rows.find(pass.at);
+            } else if pass.undo_row(&mut rows, self.number).is_err() {
+                pass.len = rows.next;
+                self.is_behind_row = rows.is_behind;
+                break;
+            }
+        }
+        let Pass { writer, at, len, mut end, .. } = pass;
+        end.passes(at..len);
+        self.end = end.position(layers, below);
+        self.keep(bytes, breaks, len);
+        let is_same = writer.is_copy() && len == bytes.len();
+        let written = writer.finish(if is_same { &[] } else { &bytes[..len] });
+        out.end(written);
+        Undone { len, is_same }
+    }
+
+    /// Notes the last of the bytes that were read.
+    fn keep(&mut self, bytes: &[u8], breaks: &[u32], len: usize) {
+        if breaks.binary_search(&(len as u32)).is_ok() {
+            self.before = None;
+        } else if len > 0 {
+            self.before = Some(bytes[len - 1]);
+        }
+    }
+}
+
+/// The places where rows of a dump may stand.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    breaks: &'a [u32],
+    /// The byte before the first one.
+    before: Option<u8>,
+    /// The next place, or the end.
+    next: usize,
+    /// It stands right behind a row.
+    is_behind: bool,
+    /// Whether the level reads rows.
+    reads: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn of(level: &mut Level, bytes: &'a [u8], breaks: &'a [u32]) -> Rows<'a> {
+        let is_behind = std::mem::take(&mut level.is_behind_row);
+        let reads = level.number < DUMP_DEPTH;
+        let mut rows = Rows { bytes, breaks, before: level.before, next: 0, is_behind, reads };
+        if !is_behind {
+            rows.find(0);
+        }
+        rows
+    }
+
+    /// Looks for the next place from here on.
+    fn find(&mut self, from: usize) {
+        (self.next, self.is_behind) = (from, false);
+        if !self.reads {
+            self.next = self.bytes.len();
+        }
+        while self.next < self.bytes.len() {
+            let part_end = self.breaks.get(self.breaks.partition_point(|&at| at as usize <= self.next));
+            let part_end = part_end.map_or(self.bytes.len(), |&at| at as usize);
+            self.next = dump::find(self.bytes, self.next..part_end, |at| self.before(at));
+            if self.next < part_end {
+                break;
+            }
+        }
+    }
+
+    fn before(&self, at: usize) -> Option<u8> {
+        let is_cut = !self.breaks.is_empty() && self.is_break(at);
+        if is_cut { None } else { at.checked_sub(1).map_or(self.before, |before| Some(self.bytes[before])) }
+    }
+
+    fn is_break(&self, at: usize) -> bool {
+        self.breaks.binary_search(&(at as u32)).is_ok()
+    }
+}
+
+/// The reading of a piece.
+struct Pass<'a> {
+    layers: Layers<'a>,
+    below: usize,
+    bytes: &'a [u8],
+    breaks: &'a [u32],
+    is_last: bool,
+    writer: Writer<'a>,
+    /// The bytes that may begin an escape.
+    places: &'a [u32],
+    /// Behind the last byte that was read or broke a match.
+    at: usize,
+    /// The number of bytes to read.
+    len: usize,
+    end: End,
+}
+
+impl Pass<'_> {
+    /// Undoes the escapes that begin before an offset. Ends the piece at one that waits.
+    #[inline(always)]
+    fn undo_escapes(&mut self, until: usize) -> Result<(), Undecided> {
+        let (layers, below, bytes, breaks) = (self.layers, self.below, self.bytes, self.breaks);
+        let later = if until == bytes.len() {
+            self.places.len()
+        } else {
+            self.places.partition_point(|&place| (place as usize) < until)
+        };
+        let (mut places, later) = self.places.split_at(later);
+        self.places = later;
         loop {
             if breaks.is_empty() {
-                let done = writer.quick_escapes(bytes, places);
+                let done = self.writer.quick_escapes(bytes, places);
                 places = &places[done..];
-                if writer.copied() > at {
-                    at = writer.copied();
-                    end.is_before(at);
+                if self.writer.copied() > self.at {
+                    self.at = self.writer.copied();
+                    self.end.is_before(self.at);
                 }
             }
-            let [place, rest @ ..] = places else { break };
+            let [place, rest @ ..] = places else { return Ok(()) };
             places = rest;
             let place = *place as usize;
-            if place < at {
+            if place < self.at {
                 continue;
             }
             if breaks.is_empty()
                 && let Some(len) = quick::sequence(&bytes[place..])
             {
-                end.passes(at..place);
-                writer.copy(bytes, place);
-                at = place + len;
-                leave_out_one(&mut writer, layers, below, at, &mut end);
+                self.end.passes(self.at..place);
+                self.writer.copy(bytes, place);
+                self.at = place + len;
+                leave_out_one(&mut self.writer, layers, below, self.at, &mut self.end);
                 continue;
             }
             if !may_begin(&bytes[place..]) {
                 continue;
             }
-            let rest = rest_of_part(bytes, breaks, place, is_last);
-            let Ok(found) = rule::escape(rest) else {
-                len = place;
-                break;
-            };
+            let rest = rest_of_part(bytes, breaks, place, self.is_last);
+            let found = rule::escape(rest).inspect_err(|Undecided| self.len = place)?;
             let Some(escape) = found else { continue };
-            end.passes(at..place);
-            writer.copy(bytes, place);
-            at = place + undo(&mut writer, layers, below, rest.bytes, &escape, &mut end);
-            if at - place > JUMP_MIN {
-                places = &places[places.partition_point(|&place| (place as usize) < at)..];
+            self.end.passes(self.at..place);
+            self.writer.copy(bytes, place);
+            self.at = place + undo(&mut self.writer, layers, below, rest.bytes, &escape, &mut self.end);
+            if self.at - place > JUMP_MIN {
+                places = &places[places.partition_point(|&place| (place as usize) < self.at)..];
             }
         }
-        end.passes(at..len);
-        self.end = end.position(layers, below);
-        let is_same = writer.is_copy() && len == bytes.len();
-        let written = writer.finish(if is_same { &[] } else { &bytes[..len] });
-        out.end(written);
-        Undone { len, is_same }
+    }
+
+    /// Undoes the next row, if there is one, and looks for the place of the one behind it.
+    #[inline(never)]
+    fn undo_row(&mut self, rows: &mut Rows<'_>, number: usize) -> Result<(), Undecided> {
+        let place = rows.next;
+        let rest = rest_of_part(self.bytes, self.breaks, place, self.is_last);
+        let beside = Beside::level(number);
+        let row = if !rows.is_behind {
+            let len = dump::head(rest);
+            if len.is_err() && self.may_be_head(place) {
+                return Err(Undecided);
+            }
+            match len.ok().flatten() {
+                Some(len) if self.is_of_text(place..place + len) => dump::row(rest, len, beside)?,
+                _ => None,
+            }
+        } else if rows.is_break(place) {
+            None
+        } else {
+            dump::next_row(rest, beside)?
+        };
+        let Some(row) = row else {
+            rows.find(if rows.is_behind { place } else { place + 1 });
+            return Ok(());
+        };
+        self.end.passes(self.at..place);
+        self.writer.copy(self.bytes, place);
+        if row.gap > 0 {
+            leave_out_one(&mut self.writer, self.layers, self.below, place + row.gap, &mut self.end);
+        }
+        self.at = place + row.end;
+        self.writer.row(place + row.start, self.at, row.bytes());
+        self.end.is_before(self.at);
+        (rows.next, rows.is_behind) = (self.at, true);
+        Ok(())
+    }
+
+    /// Whether a head may begin with all bytes from this one on: none has an escape within it.
+    fn may_be_head(&self, place: usize) -> bool {
+        self.is_of_text(place..self.bytes.len()) && !self.layers.are_cut(self.below)
+    }
+
+    /// Whether these bytes stand so in the text.
+    fn is_of_text(&self, range: Range<usize>) -> bool {
+        let [start, end] =
+            [self.layers.start_of(self.below, range.start), self.layers.end_of(self.below, range.end - 1)];
+        end - start == range.len() as u64
     }
 }
 

@@ -29,8 +29,9 @@ pub(super) fn sequence(rest: &[u8]) -> Option<usize> {
 /// The longest parameters here, in bytes; longer ones are left to the rule.
 const PARAMS_LEN_MAX: usize = 24;
 
+/// The byte of two hexadecimal digits.
 #[inline(always)]
-fn hex(high: u8, low: u8) -> Option<u8> {
+pub(super) fn hex(high: u8, low: u8) -> Option<u8> {
     let (high, low) = (HEX[usize::from(high)], HEX[usize::from(low)]);
     (high | low < 16).then_some(high << 4 | low)
 }

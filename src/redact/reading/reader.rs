@@ -39,7 +39,7 @@ impl Reader {
     /// A reader from this position on, behind a text that ends so.
     pub(crate) fn new(start: u64, before: Before) -> Reader {
         Reader {
-            levels: std::array::from_fn(|_| Level::at(start)),
+            levels: Level::all(start, before),
             joining: Joining::behind(before),
             layers: Default::default(),
             scratch: Scratch::default(),
@@ -54,7 +54,7 @@ impl Reader {
 
     /// Begins anew, with the memory of before.
     pub(crate) fn restart(&mut self, start: u64, before: Before) {
-        self.levels = std::array::from_fn(|_| Level::at(start));
+        self.levels = Level::all(start, before);
         self.joining = Joining::behind(before);
         self.layers.iter_mut().for_each(|layer| {
             Waiting::default().begin(layer);

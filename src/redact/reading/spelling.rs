@@ -12,9 +12,12 @@ pub(crate) enum Spelling {
     Colour,
     /// With escapes.
     Escaped,
+    /// In rows of a hex dump.
+    Dump,
 }
 
 impl Spelling {
     /// All of them, in order.
-    pub(crate) const ALL: [Spelling; 4] = [Spelling::Own, Spelling::Wrapped, Spelling::Colour, Spelling::Escaped];
+    pub(crate) const ALL: [Spelling; 5] =
+        [Spelling::Own, Spelling::Wrapped, Spelling::Colour, Spelling::Escaped, Spelling::Dump];
 }

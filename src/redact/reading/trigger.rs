@@ -10,6 +10,7 @@ use super::super::isa::Isa;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 use super::aarch64;
 use super::block::{self, BLOCK_LEN, Block, Earlier, Lookups, Wanted, is_in, lookup};
+use super::dump;
 use super::rest::Rest;
 use super::rule::{self, Escape, FIRST, ReadsAs, may_begin};
 use super::token::{Before, TOKEN_RUN_MIN, are_tokens, doubles, offset};
@@ -181,6 +182,9 @@ pub(crate) struct Alone {
 
 /// The place at this offset, which [`first`] has found, if it is simple and alone.
 pub(crate) fn alone(joints: &Joints, text: &[u8], place: usize, before: Before) -> Option<Alone> {
+    if text[place] == b'0' {
+        return None;
+    }
     let is_line_end = matches!(text[place], b'\r' | b'\n');
     let (byte, end) = if is_line_end {
         let is_blank = |byte: &&u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
@@ -234,6 +238,23 @@ struct Triggers<'a> {
 
 impl Triggers<'_> {
     fn first(&self) -> usize {
+        let found = self.first_in_blocks();
+        if found == self.text.len() && self.kinds.escapes { self.last_zeros() } else { found }
+    }
+
+    /// Where a dump may begin that goes on behind the end of the text, or the end.
+    fn last_zeros(&self) -> usize {
+        let first = self.from + dump::beginning(&self.text[self.from..]);
+        if self.may_be_offset(first) { first } else { self.text.len() }
+    }
+
+    /// Whether an offset may begin here by the byte before it. Before the first place, that may be
+    /// another byte in a deeper level.
+    fn may_be_offset(&self, at: usize) -> bool {
+        at == self.from || at < self.text.len() && dump::may_follow(Some(self.text[at - 1]))
+    }
+
+    fn first_in_blocks(&self) -> usize {
         let text = self.text;
         let (mut at, mut earlier, wants) = (self.from, self.earlier(), self.wants());
         while let Some(block) = text[at..].first_chunk() {
@@ -242,6 +263,9 @@ impl Triggers<'_> {
                 return place;
             }
             (earlier, at) = (next, at + BLOCK_LEN);
+            if earlier.line_end == 1 && text.get(at) == Some(&b'0') {
+                continue;
+            }
             let skipped = skip(self.joints, text, at);
             if skipped > at {
                 (earlier, at) = (Earlier::UNKNOWN, skipped);
@@ -281,7 +305,7 @@ impl Triggers<'_> {
     /// The reading before the first byte.
     fn earlier(&self) -> Earlier {
         let doubled = self.before.byte.is_some_and(|byte| is_in(&self.joints.lookups.doubled, byte));
-        Earlier { blanks: u64::MAX >> self.before.run, doubled: doubled.into() }
+        Earlier { blanks: u64::MAX >> self.before.run, doubled: doubled.into(), line_end: 1 }
     }
 
     /// Whether the byte is one of those looked for.
@@ -290,6 +314,9 @@ impl Triggers<'_> {
         let byte = self.text[at];
         let is_line_end = matches!(byte, b'\r' | b'\n');
         if self.kinds.escapes && is_in(&self.joints.lookups.escapes, byte) && may_begin(&self.text[at..]) {
+            return true;
+        }
+        if self.kinds.escapes && byte == b'0' && self.may_be_offset(at) && dump::may_begin(&self.text[at..]) {
             return true;
         }
         if !self.kinds.joints {
@@ -361,7 +388,7 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 8) % limit
         };
-        let pieces: [&[u8]; 12] = [
+        let pieces: [&[u8]; 15] = [
             b"a-line of words\n",
             b"ab.cd,ef\r\n",
             b"0123456789abcdefghijklmnopqrstuvwxyzABC",
@@ -374,6 +401,9 @@ mod tests {
             b"&q=a&amp",
             b"100% #1 `ls` a^b",
             b"\xc3\xa9\xa5\x8a",
+            b"\n0000: 7a",
+            b"\r\n\r\n0000",
+            b"00",
         ];
         let (mut found, mut skipped) = (0, 0);
         for round in 0..3_000 {

@@ -2,11 +2,25 @@
 
 use core::arch::x86_64::*;
 
-use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Lookup, Lookups};
+use super::block::{BELOW_TOKENS, BLOCK_LEN, Block, Lookup, Lookups, behind_line_ends};
+use super::dump::ZEROS;
 use super::token::TOKEN_RUN_MIN;
 
 /// The number of bytes before a line end that decide whether it may be a trigger.
 const RUN: usize = TOKEN_RUN_MIN as usize;
+
+/// Whether a dump may begin behind the first line ends of the block at `place`, or behind it if it
+/// has none.
+///
+/// # Safety
+///
+/// The [`ZEROS`] bytes behind the block can be read.
+#[inline(always)]
+unsafe fn begins_dump(line_ends: u64, place: *const u8) -> bool {
+    let start = place.wrapping_add(behind_line_ends(line_ends));
+    // SAFETY: that is behind a byte of the block, or behind all of them.
+    unsafe { start.cast::<[u8; ZEROS]>().read() == [b'0'; ZEROS] }
+}
 
 /// Stands for the bytes before a line end where there is none.
 static NO_RUN: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
@@ -25,6 +39,7 @@ pub(super) unsafe fn classify_avx512(lookups: &Lookups, block: &[u8; BLOCK_LEN])
         escapes: is_in_avx512(rows_avx512(&lookups.escapes), bytes),
         line_ends: is_in_avx512(rows_avx512(&lookups.line_ends), bytes),
         doubled: is_in_avx512(rows_avx512(&lookups.doubled), bytes),
+        zeros: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'0' as i8)),
         high: _mm512_mask_cmpneq_epi8_mask(above, bytes, _mm512_set1_epi8(b'.' as i8)),
     }
 }
@@ -49,6 +64,8 @@ pub(super) unsafe fn skip_avx512(lookups: &Lookups, text: &[u8], mut at: usize, 
         let end = place.wrapping_add(ends.trailing_zeros() as usize).wrapping_sub(BLOCK_LEN);
         above(u64::MAX, load(if ends == 0 { NO_RUN.as_ptr() } else { end }), BELOW_TOKENS)
     };
+    // SAFETY: at least as many bytes as are read stand behind the last block.
+    let begins_dump = |ends: u64, place: *const u8| unsafe { begins_dump(ends, place) };
     // Of CR and LF, and of empty lines, the first line end decides.
     let firsts = |ends: u64| ends & !(ends << 1);
     let is_run = |run: u64| _kortestc_mask64_u8(run, u64::MAX >> RUN) != 0;
@@ -56,7 +73,7 @@ pub(super) unsafe fn skip_avx512(lookups: &Lookups, text: &[u8], mut at: usize, 
         true => is_in_avx512(doubled, bytes) & is_in_avx512(doubled, load(place.wrapping_sub(1))),
         false => 0,
     };
-    while at + 2 * BLOCK_LEN <= text.len() {
+    while at + 2 * BLOCK_LEN + ZEROS <= text.len() {
         let place = text.as_ptr().wrapping_add(at);
         let behind = place.wrapping_add(BLOCK_LEN);
         let (bytes, bytes_behind) = (load(place), load(behind));
@@ -64,11 +81,18 @@ pub(super) unsafe fn skip_avx512(lookups: &Lookups, text: &[u8], mut at: usize, 
         // Line ends are below all first bytes of escapes.
         let others = above(ends, bytes, b'\r') | above(ends_behind, bytes_behind, b'\r');
         let others = others | doubles(bytes, place) | doubles(bytes_behind, behind);
+        let all = (ends, ends_behind);
         let (ends, ends_behind) = (firsts(ends), firsts(ends_behind));
         let several = ends & ends.wrapping_sub(1) | ends_behind & ends_behind.wrapping_sub(1);
         // Branches, each of which is rarely taken: as one condition they take a fifth more. A loop
         // over the line ends takes twice as long, since their number is never predicted.
-        if others != 0 || is_run(run(ends, place)) || is_run(run(ends_behind, behind)) || several != 0 {
+        if others != 0
+            || is_run(run(ends, place))
+            || is_run(run(ends_behind, behind))
+            || several != 0
+            || begins_dump(all.0, place)
+            || begins_dump(all.1, behind)
+        {
             break;
         }
         at += 2 * BLOCK_LEN;
@@ -120,6 +144,7 @@ pub(super) unsafe fn classify_avx2(lookups: &Lookups, block: &[u8; BLOCK_LEN]) -
         escapes: mask_in(&lookups.escapes),
         line_ends: mask_in(&lookups.line_ends),
         doubled: mask_in(&lookups.doubled),
+        zeros: mask_of(zeros_avx2(first), zeros_avx2(second)),
         high: mask_of(high_avx2(first), high_avx2(second)),
     }
 }
@@ -151,9 +176,9 @@ pub(super) unsafe fn skip_avx2(lookups: &Lookups, text: &[u8], mut at: usize, ha
             }
             (ends, others)
         });
-        let ends = mask_of(halves[0].0, halves[1].0);
-        (ends & !(ends << 1), _mm256_or_si256(halves[0].1, halves[1].1))
+        (mask_of(halves[0].0, halves[1].0), _mm256_or_si256(halves[0].1, halves[1].1))
     };
+    let firsts = |ends: u64| ends & !(ends << 1);
     let is_run = |ends: u64, place: *const u8| {
         // The bytes up to the first line end: the first and the last 32 of them.
         let run = place.wrapping_add(ends.trailing_zeros() as usize).wrapping_sub(RUN);
@@ -161,13 +186,22 @@ pub(super) unsafe fn skip_avx2(lookups: &Lookups, text: &[u8], mut at: usize, ha
         let [first, last] = [run, run.wrapping_add(RUN - 32)].map(|half| above(load(half), BELOW_TOKENS));
         _mm256_movemask_epi8(_mm256_and_si256(first, last)) == -1
     };
-    while at + 2 * BLOCK_LEN <= text.len() {
+    // SAFETY: at least as many bytes as are read stand behind the last block.
+    let begins_dump = |ends: u64, place: *const u8| unsafe { begins_dump(ends, place) };
+    while at + 2 * BLOCK_LEN + ZEROS <= text.len() {
         let place = text.as_ptr().wrapping_add(at);
         let behind = place.wrapping_add(BLOCK_LEN);
         let ((ends, others), (ends_behind, others_behind)) = (look(place), look(behind));
         let others = _mm256_or_si256(others, others_behind);
+        let all = (ends, ends_behind);
+        let (ends, ends_behind) = (firsts(ends), firsts(ends_behind));
         let several = ends & ends.wrapping_sub(1) | ends_behind & ends_behind.wrapping_sub(1);
-        if _mm256_testz_si256(others, others) == 0 || is_run(ends, place) || is_run(ends_behind, behind) || several != 0
+        if _mm256_testz_si256(others, others) == 0
+            || is_run(ends, place)
+            || is_run(ends_behind, behind)
+            || several != 0
+            || begins_dump(all.0, place)
+            || begins_dump(all.1, behind)
         {
             break;
         }
@@ -203,6 +237,11 @@ fn rows_avx2(table: &Lookup) -> __m256i {
 #[target_feature(enable = "avx2")]
 fn is_in_avx2(rows: __m256i, bytes: __m256i) -> __m256i {
     _mm256_cmpeq_epi8(_mm256_shuffle_epi8(rows, bytes), bytes)
+}
+
+#[target_feature(enable = "avx2")]
+fn zeros_avx2(bytes: __m256i) -> __m256i {
+    _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'0' as i8))
 }
 
 #[target_feature(enable = "avx2")]

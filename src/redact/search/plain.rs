@@ -212,7 +212,7 @@ fn spelling(runs: &[Run]) -> Spelling {
     let of_run = |(number, run): (usize, &Run)| match run.is_plain {
         true if number == 0 => Spelling::Own,
         true => run.behind,
-        false => Spelling::Escaped,
+        false => run.behind.max(Spelling::Escaped),
     };
     runs.iter().enumerate().map(of_run).max().unwrap_or_default()
 }
