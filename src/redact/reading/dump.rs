@@ -256,8 +256,8 @@ fn shows(rest: Rest<'_>, start: usize, bytes: &[u8]) -> Result<bool, Undecided> 
     Ok(true)
 }
 
-/// The first of these bytes from `from` on at which a dump may begin, or where that may show only
-/// with more bytes. `before` stands before the first of them.
+/// The first byte in this range at which a dump may begin, also if only more bytes can show that;
+/// else the range's end. `before` is the byte before an offset.
 pub(super) fn find(bytes: &[u8], range: Range<usize>, before: impl Fn(usize) -> Option<u8>) -> usize {
     static LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n0000"));
     if bytes[range.clone()].starts_with(b"0") && may_follow(before(range.start)) {
